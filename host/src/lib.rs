@@ -1,1 +1,18 @@
+//! Sluicebox: a programmable OTLP pipeline.
+//!
+//! ```text
+//!  receiver ─► intake: walk + project ─► plugin chain ─► splice ─► destination: queue ─► batch ─► exporter
+//!      ▲                                                               │
+//!      └───────── receipt: when every destination has taken charge ◄───┘
+//! ```
 
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod destination;
+pub mod exporter;
+pub mod plugin;
+pub mod receiver;
+pub mod telemetry;
+pub mod watch;

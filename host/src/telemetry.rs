@@ -1,0 +1,3 @@
+//! What Sluicebox says about itself.
+
+pub mod metrics;

@@ -1,0 +1,297 @@
+//! Every metric of the process: names, labels and help texts, in this one file.
+//!
+//! Where the meaning is the OpenTelemetry Collector's, the name is too, so that dashboards and alert rules carry
+//! over; our own are under `sluicebox_`. `docs/metrics.md` lists them. Handles are taken once, when a component is
+//! built, and are then one atomic addition per batch.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::data::Signal;
+
+impl EncodeLabelValue for Signal {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.name().encode(encoder)
+    }
+}
+
+/// Labels of what a receiver counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReceiverLabels {
+    /// The receiver's id: `otlp`.
+    pub receiver: String,
+    /// `grpc`, `http` or `file`.
+    pub transport: &'static str,
+}
+
+/// Labels of a receiver's requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// The receiver's id.
+    pub receiver: String,
+    /// `grpc`, `http` or `file`.
+    pub transport: &'static str,
+    /// `ok`, `partial`, `malformed`, `too_large`, `unsupported`, `busy`, `timeout`.
+    pub outcome: &'static str,
+}
+
+/// Labels of what a stage counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StageLabels {
+    /// The pipeline's id: `traces/checkout`.
+    pub pipeline: String,
+    /// The stage's id: `drop-probes`.
+    pub processor: String,
+    /// The plugin's name, as it describes itself.
+    pub plugin: String,
+    /// The plugin's version, as it describes itself.
+    pub plugin_version: String,
+}
+
+/// Labels of a plugin's faults.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FaultLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `trap`, `deadline`, `memory`, `answer`, `refused`, `start`.
+    pub fault: &'static str,
+}
+
+/// Labels of a sampler's decisions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DecisionLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// The reason, as the plugin's plan names it.
+    pub reason: String,
+    /// `kept` or `dropped`.
+    pub decision: &'static str,
+}
+
+/// Labels of records that end inside Sluicebox.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LossLabels {
+    /// What they were.
+    pub signal: Signal,
+    /// Where: the id of a receiver, stage or exporter.
+    pub component: String,
+    /// Why: `filtered`, `sampled`, `plugin_fault`, `too_large`, `retries_exhausted`, `refused_by_peer`, `shutdown`, …
+    pub reason: &'static str,
+}
+
+/// Labels of what an exporter counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ExporterLabels {
+    /// The exporter's id: `otlp/backend`.
+    pub exporter: String,
+}
+
+/// Labels of an exporter's attempts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AttemptLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `ok`, `partial`, `retryable`, `permanent`.
+    pub outcome: &'static str,
+}
+
+/// Labels of what is counted for a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PipelineLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+}
+
+/// Labels of reloads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReloadLabels {
+    /// `applied`, `unchanged` or `refused`.
+    pub outcome: &'static str,
+}
+
+/// One counter family a signal, for names that end in `spans`, `metric_points` and `log_records`.
+#[derive(Clone, Debug)]
+pub struct PerSignal<L: Clone + std::hash::Hash + Eq> {
+    traces: Family<L, Counter>,
+    metrics: Family<L, Counter>,
+    logs: Family<L, Counter>,
+}
+
+impl<L> PerSignal<L>
+where
+    L: Clone + std::hash::Hash + Eq + EncodeLabelSet + std::fmt::Debug + Send + Sync + 'static,
+{
+    fn register(registry: &mut Registry, prefix: &str, help: &str) -> Self {
+        let mut family = |signal: Signal| {
+            let family = Family::<L, Counter>::default();
+            registry.register(format!("{prefix}_{}", signal.records()), help, family.clone());
+            family
+        };
+        PerSignal { traces: family(Signal::Traces), metrics: family(Signal::Metrics), logs: family(Signal::Logs) }
+    }
+
+    /// The counter of a signal and a set of labels.
+    pub fn counter(&self, signal: Signal, labels: &L) -> Counter {
+        let family = match signal {
+            Signal::Traces => &self.traces,
+            Signal::Metrics => &self.metrics,
+            Signal::Logs => &self.logs,
+        };
+        family.get_or_create_owned(labels)
+    }
+}
+
+/// Makes the histogram of call durations: 1 µs to 1 s.
+fn call_seconds() -> Histogram {
+    Histogram::new([
+        1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25,
+        1.0,
+    ])
+}
+
+/// Makes the histogram of attempt durations: 1 ms to 60 s.
+fn attempt_seconds() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
+}
+
+/// A family of histograms; the constructor is a plain function, so that the family can be named.
+pub type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// All families of metrics.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is documented by the help text of its registration below")]
+pub struct Metrics {
+    pub receiver_accepted: PerSignal<ReceiverLabels>,
+    pub receiver_refused: PerSignal<ReceiverLabels>,
+    pub receiver_rejected: PerSignal<ReceiverLabels>,
+    pub receiver_requests: Family<RequestLabels, Counter>,
+    pub stage_incoming: Family<StageLabels, Counter>,
+    pub stage_outgoing: Family<StageLabels, Counter>,
+    pub stage_edits: Family<StageLabels, Counter>,
+    pub plugin_calls: Family<StageLabels, Counter>,
+    pub plugin_call_seconds: Histograms<StageLabels>,
+    pub plugin_faults: Family<FaultLabels, Counter>,
+    pub plugin_log_lines_dropped: Family<StageLabels, Counter>,
+    pub sampler_decisions: Family<DecisionLabels, Counter>,
+    pub dropped: Family<LossLabels, Counter>,
+    pub exporter_sent: PerSignal<ExporterLabels>,
+    pub exporter_send_failed: PerSignal<ExporterLabels>,
+    pub exporter_enqueue_failed: PerSignal<ExporterLabels>,
+    pub exporter_rejected: PerSignal<ExporterLabels>,
+    pub exporter_attempts: Family<AttemptLabels, Counter>,
+    pub exporter_attempt_seconds: Histograms<ExporterLabels>,
+    pub exporter_queue_size: Family<ExporterLabels, Gauge>,
+    pub exporter_queue_records: Family<ExporterLabels, Gauge>,
+    pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub reloads: Family<ReloadLabels, Counter>,
+    pub generation: Family<PipelineLabels, Gauge>,
+}
+
+impl Metrics {
+    /// Registers every family. Counters get `_total` when they are written.
+    pub fn register(registry: &mut Registry) -> Self {
+        macro_rules! family {
+            ($name:literal, $help:literal) => {{
+                let family = Family::default();
+                registry.register($name, $help, family.clone());
+                family
+            }};
+        }
+        macro_rules! histograms {
+            ($name:literal, $help:literal, $make:expr) => {{
+                let family = Family::new_with_constructor($make as fn() -> Histogram);
+                registry.register($name, $help, family.clone());
+                family
+            }};
+        }
+        Metrics {
+            receiver_requests: family!("sluicebox_receiver_requests", "Requests answered, by outcome"),
+            stage_incoming: family!("otelcol_processor_incoming_items", "Records that a stage was given"),
+            stage_outgoing: family!("otelcol_processor_outgoing_items", "Records that a stage passed on"),
+            stage_edits: family!("sluicebox_processor_edits", "Values that a transform set or deleted"),
+            plugin_calls: family!("sluicebox_plugin_calls", "Calls of a plugin, failed ones included"),
+            plugin_call_seconds: histograms!(
+                "sluicebox_plugin_call_duration_seconds",
+                "Wall time of a plugin call",
+                call_seconds
+            ),
+            plugin_faults: family!("sluicebox_plugin_faults", "Plugin calls that ended in a fault, by its kind"),
+            plugin_log_lines_dropped: family!(
+                "sluicebox_plugin_log_lines_dropped",
+                "Log lines of a plugin that were over its rate limit"
+            ),
+            sampler_decisions: family!("sluicebox_sampler_decisions", "Decisions of a sampler, by its reason"),
+            dropped: family!(
+                "sluicebox_dropped_records",
+                "Records that ended inside Sluicebox, by component and reason"
+            ),
+            exporter_attempts: family!("sluicebox_exporter_attempts", "Attempts to deliver a request, by outcome"),
+            exporter_attempt_seconds: histograms!(
+                "sluicebox_exporter_attempt_duration_seconds",
+                "Wall time of an attempt to deliver",
+                attempt_seconds
+            ),
+            exporter_queue_size: family!("otelcol_exporter_queue_size", "Bytes that wait in the exporter's queue"),
+            exporter_queue_records: family!(
+                "sluicebox_exporter_queue_records",
+                "Records that wait in the exporter's queue or are being sent"
+            ),
+            exporter_queue_capacity: family!(
+                "otelcol_exporter_queue_capacity",
+                "Bytes that the exporter's queue may hold"
+            ),
+            reloads: family!("sluicebox_reloads", "Reloads, by outcome"),
+            generation: family!("sluicebox_pipeline_generation", "The generation that a pipeline runs, counted from 1"),
+            receiver_accepted: PerSignal::register(registry, "otelcol_receiver_accepted", "Records that were taken"),
+            receiver_refused: PerSignal::register(
+                registry,
+                "otelcol_receiver_refused",
+                "Records of well-formed requests that were not taken: the client was told to try again",
+            ),
+            receiver_rejected: PerSignal::register(
+                registry,
+                "sluicebox_receiver_rejected",
+                "Records that were rejected for good (partial_success)",
+            ),
+            exporter_sent: PerSignal::register(registry, "otelcol_exporter_sent", "Records that were delivered"),
+            exporter_send_failed: PerSignal::register(
+                registry,
+                "otelcol_exporter_send_failed",
+                "Records that were given up",
+            ),
+            exporter_enqueue_failed: PerSignal::register(
+                registry,
+                "otelcol_exporter_enqueue_failed",
+                "Records that found the exporter's queue full",
+            ),
+            exporter_rejected: PerSignal::register(
+                registry,
+                "sluicebox_exporter_rejected",
+                "Records that the peer rejected for good (partial_success)",
+            ),
+        }
+    }
+}
+
+impl Default for Metrics {
+    /// Families that nobody reads: for tests.
+    fn default() -> Self {
+        Metrics::register(&mut Registry::default())
+    }
+}
