@@ -13,6 +13,10 @@ pub mod overlay;
 pub mod projection;
 pub mod signal;
 pub mod splice;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod walk;
 pub mod wire;
 

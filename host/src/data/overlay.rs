@@ -280,6 +280,7 @@ impl AttributeColumn {
             self.rebuild_entry(&mut new, entry, edit, edits.clone(), key);
         }
         new.attributes.starts.push(new.attributes.keys.len() as u32);
+        new.cuts.sort_by_key(|(entry, _)| *entry);
         *self = new;
     }
 

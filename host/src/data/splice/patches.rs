@@ -212,8 +212,9 @@ impl<'a> Patches<'a> {
 
     /// Applies all patches; the result is longer than the request by `delta`.
     pub(super) fn write(mut self, delta: i64) -> Bytes {
-        // Nearly sorted: a stable sort finds the runs, and keeps insertions at one place in their order.
-        self.list.sort_by_key(|patch| patch.start);
+        // Nearly sorted: a stable sort finds the runs, and keeps insertions at one place in their order. An insertion at
+        // the end of one element comes before a cut of the next one.
+        self.list.sort_by_key(|patch| (patch.start, patch.end));
         let bytes = &self.batch.bytes;
         let mut out = Vec::with_capacity(bytes.len().saturating_add_signed(delta as isize));
         let mut at = 0;
