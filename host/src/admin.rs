@@ -10,6 +10,8 @@
 mod accounting;
 mod board;
 mod exposition;
+#[cfg(test)]
+mod page;
 pub mod process;
 mod routes;
 pub mod status;
