@@ -13,7 +13,7 @@ use super::status::{
 };
 use super::timestamp;
 use crate::data::Signal;
-use crate::telemetry::metrics::{ExporterLabels, Metrics};
+use crate::telemetry::metrics::{ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
 
 /// Dead tasks that are remembered; the first ones tell the story.
 const DEAD_TASKS_MAX: usize = 32;
@@ -48,7 +48,8 @@ struct State {
 }
 
 impl Board {
-    /// A board of a process that starts now. Queue lengths are read from `metrics`.
+    /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
+    /// counted there.
     pub fn new(metrics: Metrics) -> Arc<Self> {
         Arc::new(Board {
             started_at: SystemTime::now(),
@@ -60,7 +61,17 @@ impl Board {
 
     /// A generation serves from now on.
     pub fn serve(&self, serving: Serving) {
-        self.state.lock().serving = Some(Arc::new(serving));
+        let labels = |id: &String| PipelineLabels { pipeline: id.clone() };
+        let before = self.state.lock().serving.replace(Arc::new(serving.clone()));
+        for gone in before.iter().flat_map(|before| &before.pipelines) {
+            if !serving.pipelines.iter().any(|pipeline| pipeline.id == gone.id) {
+                self.metrics.generation.remove(&labels(&gone.id));
+            }
+        }
+        for pipeline in &serving.pipelines {
+            let generation = i64::try_from(pipeline.generation).unwrap_or(i64::MAX);
+            self.metrics.generation.get_or_create_owned(&labels(&pipeline.id)).set(generation);
+        }
     }
 
     /// The listeners that there are to be. Those without an address keep the process from being ready.
@@ -68,8 +79,9 @@ impl Board {
         self.state.lock().receivers = receivers;
     }
 
-    /// A reload has ended. `error` is for people: the whole chain of causes.
+    /// A reload has ended, and is counted. `error` is for people: the whole chain of causes.
     pub fn record_reload(&self, outcome: ReloadOutcome, generation: u64, error: Option<String>) {
+        self.metrics.reloads.get_or_create_owned(&ReloadLabels { outcome: outcome.name() }).inc();
         let at = timestamp::rfc3339(SystemTime::now());
         self.state.lock().last_reload = Some(ReloadStatus { at, outcome, generation, error });
     }

@@ -230,6 +230,25 @@ async fn status_tells_what_runs() {
 }
 
 #[tokio::test]
+async fn generations_and_reloads_are_counted_and_a_pipeline_that_is_gone_has_no_generation() {
+    let scene = Scene::start().await;
+    scene.board.serve(serving());
+    let mut other = serving();
+    other.pipelines[0].id = "traces/other".to_owned();
+    other.pipelines[0].generation = 3;
+    scene.board.serve(other);
+    scene.board.record_reload(ReloadOutcome::Applied, 3, None);
+    scene.board.record_reload(ReloadOutcome::Unchanged, 3, None);
+    let text = scene.fetch("/metrics").await.text().await.unwrap();
+    let generations: Vec<&str> = text.lines().filter(|x| x.starts_with("sluicebox_pipeline_generation")).collect();
+    assert_eq!(generations, ["sluicebox_pipeline_generation{pipeline=\"traces/other\"} 3"]);
+    for outcome in ["applied", "unchanged"] {
+        let sample = format!("sluicebox_reloads_total{{outcome=\"{outcome}\"}} 1\n");
+        assert!(text.contains(&sample), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn status_before_the_first_generation_is_empty_and_valid() {
     let scene = Scene::start().await;
     let (status, body) = scene.json("/status").await;
