@@ -198,8 +198,10 @@ impl Batch {
 
     /// Drops every row whose bit is clear in `keep`; bits of rows that are dropped already do not matter.
     pub fn retain(&mut self, keep: &[u8]) {
-        self.ensure_selection();
-        self.live.intersect(keep);
+        if self.selected || !all_ones(keep, self.rows()) {
+            self.ensure_selection();
+            self.live.intersect(keep);
+        }
     }
 
     /// Drops one row.
@@ -243,6 +245,13 @@ impl Batch {
             columns: fields.iter().filter_map(|field| self.columns.get(*field)).map(ColumnStore::column).collect(),
         }
     }
+}
+
+/// Whether the first `len` bits are set: a filter that drops nothing leaves the batch without a selection.
+fn all_ones(bits: &[u8], len: usize) -> bool {
+    let whole = bits.iter().take(len / 8).all(|byte| *byte == 0xff);
+    let rest = (1u16 << (len % 8)) - 1;
+    whole && bits.len() >= len / 8 && (rest == 0 || bits.get(len / 8).is_some_and(|byte| u16::from(*byte) & rest == rest))
 }
 
 impl ColumnStore {
