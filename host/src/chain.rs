@@ -51,6 +51,11 @@ pub struct Outcome {
 }
 
 impl Chain {
+    /// Its stages, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter()
+    }
+
     /// The pipeline's signal.
     pub fn signal(&self) -> Signal {
         self.projection.signal()
