@@ -1,8 +1,8 @@
-//! Pipeline files: as typed ([`raw`]), valid by construction ([`spec`]), and every problem in between.
+//! Pipeline files: as typed (`raw`), valid by construction ([`spec`]), and every problem in between.
 //!
-//! A file is read once into a located tree ([`tree`]), in which `${env:NAME}` is already replaced. Each component is
-//! read from its part of the tree with serde ([`read`]); what serde refuses is reported, cut out of the tree, and
-//! the rest is read again, so that one run finds every mistake. [`check`] then turns what was typed into a [`Spec`]:
+//! A file is read once into a located tree (`tree`), in which `${env:NAME}` is already replaced. Each component is
+//! read from its part of the tree with serde (`read`); what serde refuses is reported, cut out of the tree, and
+//! the rest is read again, so that one run finds every mistake. `check` then turns what was typed into a [`Spec`]:
 //! references resolve, numbers are in range, paths exist. Nothing here opens a socket or a plugin.
 
 mod address;
@@ -20,6 +20,8 @@ mod report;
 mod schema;
 mod source;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod value;
 

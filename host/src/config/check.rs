@@ -9,11 +9,16 @@ mod stage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::did_you_mean;
+#[cfg(test)]
+pub(super) use exporter::TYPES as EXPORTER_TYPES;
+#[cfg(test)]
+pub(super) use receiver::TYPES as RECEIVER_TYPES;
+
 use super::env::Env;
 use super::report::{Report, Spot};
 use super::spec::{Place, Spec};
 use super::value::{Size, Time};
+use super::{closest, did_you_mean};
 
 /// The components of one kind, over all files: where each id is declared.
 type Declared = BTreeMap<String, Spot>;
@@ -23,12 +28,12 @@ const SECTIONS: [(&str, &str); 3] = [("receivers", "receiver"), ("processors", "
 
 /// Makes the spec. It is valid only if the report holds no problem afterwards.
 pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
+    unknown_sections(report);
     let [receivers, processors, exporters] = SECTIONS.map(|(section, one)| declared(report, &[section], one));
     let pipelines = declared(report, &["service", "pipelines"], "pipeline");
-    unknown_sections(report);
     let mut spec = Spec { service: service::service(report), ..Spec::default() };
     spec.pipelines = pipeline::pipelines(report, &pipelines, [&receivers, &processors, &exporters]);
-    if pipelines.is_empty() && !report.documents.is_empty() {
+    if pipelines.is_empty() && !report.incomplete && !report.documents.is_empty() {
         let mend = Some("declare one: `service: {pipelines: {traces: {receivers: […], exporters: […]}}}`".to_owned());
         report.refuse(&Spot::top(0).key("service").key("pipelines"), "no pipeline is declared", mend);
     }
@@ -87,6 +92,7 @@ fn unknown_sections(report: &mut Report) {
         for key in report.keys(&top) {
             if !known.contains(&key.as_str()) {
                 let mend = did_you_mean(&key, known.iter().copied());
+                report.incomplete |= closest(&key, known.iter().copied()).is_some();
                 report.refuse_key(&top.key(&key), format!("unknown key `{key}`"), mend);
             }
         }

@@ -57,10 +57,10 @@ pub(super) fn replace(text: &str, env: Env<'_>) -> Result<Replaced, Unset> {
 /// The value of what stands between the braces. As in a shell, `:-` also replaces an empty variable.
 fn look_up(reference: &str, env: Env<'_>) -> Result<String, Unset> {
     let Some(inner) = reference.strip_prefix("env:") else {
-        let name = reference.split(':').next().unwrap_or_default();
+        // What was typed is not repeated: it may be part of a secret.
         return Err(Unset {
-            what: format!("`${{{reference}}}` is not a substitution"),
-            mend: format!("write `${{env:{name}}}` for a variable, or `$${{{reference}}}` for the text itself"),
+            what: "`${…}` is not a substitution without `env:`".to_owned(),
+            mend: "write `${env:NAME}` for a variable, or `$${` for the text `${` itself".to_owned(),
         });
     };
     let (name, default) = match inner.split_once(":-") {
@@ -69,7 +69,7 @@ fn look_up(reference: &str, env: Env<'_>) -> Result<String, Unset> {
     };
     if !is_name(name) {
         return Err(Unset {
-            what: format!("`{name}` is not the name of an environment variable"),
+            what: "this is not the name of an environment variable".to_owned(),
             mend: "names are letters, digits and `_`, and do not begin with a digit".to_owned(),
         });
     }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn an_unset_variable_is_named() {
         assert!(replaced("x${env:NONE}").is_err_and(|e| e.what.contains("`NONE` is not set")));
-        assert!(replaced("${HOME}").is_err_and(|e| e.mend.contains("${env:HOME}")));
+        assert!(replaced("${HOME}").is_err_and(|e| e.mend.contains("${env:NAME}")));
         assert!(replaced("${env:PORT").is_err_and(|e| e.what.contains("not closed")));
         assert!(replaced("${env:9x}").is_err_and(|e| e.what.contains("not the name")));
     }

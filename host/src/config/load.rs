@@ -90,7 +90,7 @@ fn read(report: &mut Report, file: &Path, env: Env<'_>) {
         Ok(source) => source,
         Err(problem) => {
             report.incomplete = true;
-            return report.add(problem);
+            return report.add(*problem);
         }
     };
     let (root, flaws) = tree::parse(&source.text, env);

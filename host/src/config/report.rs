@@ -8,6 +8,9 @@ use super::source::Source;
 use super::spec::Place;
 use super::tree::{Mark, Node};
 
+/// Problems of a run that are told.
+const PROBLEMS_MAX: usize = 1000;
+
 /// A file that could be parsed.
 pub(super) struct Document {
     pub source: Source,
@@ -57,7 +60,7 @@ impl Spot {
 #[derive(Default)]
 pub(super) struct Report {
     pub documents: Vec<Document>,
-    /// Whether a file could not be parsed, so that what seems to be missing may be in it.
+    /// Whether a file could not be parsed, or a section is misspelt, so that what seems to be missing may be in it.
     pub incomplete: bool,
     problems: Vec<(Spot, Problem)>,
     warnings: Vec<Problem>,
@@ -66,7 +69,9 @@ pub(super) struct Report {
 impl Report {
     /// A problem that has no key.
     pub fn add(&mut self, problem: Problem) {
-        self.problems.push((Spot::top(usize::MAX), problem));
+        if !self.problems.iter().any(|(_, earlier)| *earlier == problem) {
+            self.problems.push((Spot::top(usize::MAX), problem));
+        }
     }
 
     /// Refuses what stands at a spot, unless that, or something in it, was refused already: one mistake, one problem.
@@ -84,7 +89,7 @@ impl Report {
         let told = |(earlier, problem): &(Spot, Problem)| {
             earlier.overlaps(spot) || (earlier.is_beside(spot) && problem.mend == misspelt)
         };
-        if !self.problems.iter().any(told) {
+        if self.problems.len() < PROBLEMS_MAX && !self.problems.iter().any(told) {
             let problem = self.problem(spot, what, mend, on_key);
             self.problems.push((spot.clone(), problem));
         }

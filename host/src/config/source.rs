@@ -26,22 +26,22 @@ pub(super) struct Source {
 
 impl Source {
     /// Reads a file; the problem says why it could not be.
-    pub fn read(path: &Path) -> Result<Self, Problem> {
+    pub fn read(path: &Path) -> Result<Self, Box<Problem>> {
         let mut bytes = Vec::new();
         let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
-            return Err(Problem::in_file(path, format!("cannot read the file: {error}"), None));
+            return Err(Box::new(Problem::in_file(path, format!("cannot read the file: {error}"), None)));
         }
         if bytes.len() as u64 > FILE_BYTES_MAX {
             let mend = Some("split it, and run the folder".to_owned());
-            return Err(Problem::in_file(path, "the file is larger than 4 MiB", mend));
+            return Err(Box::new(Problem::in_file(path, "the file is larger than 4 MiB", mend)));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
             let line = 1 + good.iter().filter(|b| **b == b'\n').count() as u32;
             let column = 1 + good.iter().rev().take_while(|b| **b != b'\n').count() as u32;
             let place = Place { file: path.to_owned(), line, column };
-            Problem::new(place, "the file is not UTF-8", Some("save it as UTF-8".to_owned()))
+            Box::new(Problem::new(place, "the file is not UTF-8", Some("save it as UTF-8".to_owned())))
         })?;
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         Ok(Source { path: path.to_owned(), text, secrets: Vec::new() })
