@@ -12,7 +12,7 @@ use crate::plugin::{Fault, TICK};
 async fn fault_of(behaviour: &str) -> Fault {
     let mut instance = instance(behaviour).await;
     let column = texts(["a", "b", "c"]);
-    let fault = instance.filter(&view(&column)).await.unwrap_err();
+    let fault = instance.filter(&view(&column)).await.expect_err(behaviour);
     assert!(instance.is_gone());
     assert!(matches!(instance.filter(&view(&column)).await, Err(Fault::Gone)));
     fault
