@@ -17,6 +17,7 @@
 //! instance is gone with all that it held.
 
 pub mod api;
+mod breaker;
 pub mod component;
 mod empty_wasi;
 pub mod engine;
@@ -25,6 +26,7 @@ pub mod imports;
 pub mod instance;
 pub mod interface;
 mod limits;
+pub mod slot;
 pub mod stage;
 #[cfg(test)]
 mod testing;
@@ -39,6 +41,7 @@ pub use imports::metrics::PluginMetrics;
 pub use imports::state::SharedState;
 pub use instance::Instance;
 pub use interface::{Import, Mismatch};
+pub use slot::Slot;
 pub use stage::{Stage, StageContext, StartFault};
 pub use ticker::TICK;
 

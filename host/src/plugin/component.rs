@@ -211,6 +211,9 @@ fn describe(engine: &Engine, component: &Component, kind: Kind) -> Result<Descri
     let mut store = stage::blocking_store(engine, Host::alone(DESCRIBE_MEMORY), DESCRIBE_DEADLINE);
     store.set_hostcall_fuel(DESCRIPTION_BYTES_MAX);
     let _awake = engine.ticker().keep_awake();
-    let described = prepared.instantiate_blocking(&mut store).and_then(|guest| guest.describe_blocking(&mut store));
-    described.map_err(|error| LoadError::Describe(Fault::judge(&error, store.data_mut(), DESCRIBE_DEADLINE)))
+    let fault =
+        |error: wasmtime::Error, host: &mut Host| LoadError::Describe(Fault::judge(&error, host, DESCRIBE_DEADLINE));
+    let instance = prepared.instantiate_blocking(&mut store).map_err(|error| fault(error, store.data_mut()))?;
+    let guest = prepared.load(&mut store, &instance).map_err(misfit)?;
+    guest.describe_blocking(&mut store).map_err(|error| fault(error, store.data_mut()))
 }

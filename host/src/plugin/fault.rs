@@ -66,11 +66,6 @@ impl Fault {
         }
     }
 
-    /// Whether the instance is whole after it: only when the plugin spoke for itself.
-    pub fn leaves_instance(&self) -> bool {
-        matches!(self, Fault::Refused(_))
-    }
-
     /// The plugin's own error, made fit to print.
     pub(super) fn refused(reason: &str) -> Fault {
         Fault::Refused(super::imports::log::printable(reason, MESSAGE_BYTES_MAX))

@@ -123,8 +123,7 @@ impl Stage {
     pub fn new(plugin: &Plugin, context: StageContext) -> Result<Stage, StartFault> {
         check_grants(plugin, &context)?;
         let name = plugin.describe().name.clone();
-        let prepared = prepare(plugin, &context)
-            .map_err(|error| StartFault::Link { plugin: name.clone(), reason: format!("{error:#}") })?;
+        let prepared = prepare(plugin, &context).map_err(|error| misfit(plugin, &error))?;
         let labels = StageLabels {
             pipeline: context.pipeline.clone(),
             processor: context.processor.clone(),
@@ -171,7 +170,8 @@ impl Stage {
             plugin: self.name(),
             fault: Fault::judge(&error, store.data_mut(), START_DEADLINE),
         };
-        let guest = inner.prepared.instantiate(&mut store).await.map_err(|error| fault(error, &mut store))?;
+        let instance = inner.prepared.instantiate(&mut store).await.map_err(|error| fault(error, &mut store))?;
+        let guest = inner.prepared.load(&mut store, &instance).map_err(|error| misfit(&inner.plugin, &error))?;
         let configured = guest.configure(&mut store, &inner.config, inner.signal).await;
         let plan = configured
             .map_err(|error| fault(error, &mut store))?
@@ -216,6 +216,10 @@ impl Stage {
     fn name(&self) -> String {
         self.inner.plugin.describe().name.clone()
     }
+}
+
+fn misfit(plugin: &Plugin, error: &wasmtime::Error) -> StartFault {
+    StartFault::Link { plugin: plugin.describe().name.clone(), reason: format!("{error:#}") }
 }
 
 fn prepare(plugin: &Plugin, context: &StageContext) -> wasmtime::Result<Prepared> {

@@ -1,3 +1,8 @@
-//! Real guests, most of them bad: each test is named after the row of the conformance list that it proves.
+//! Real guests, most of them bad: a test that proves a row of the conformance list is named after it.
 
+mod answers;
 mod faults;
+mod imports;
+mod load;
+mod restarts;
+mod start;

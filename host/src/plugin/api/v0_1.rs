@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::time::Instant;
-use wasmtime::component::{HasSelf, InstancePre, Linker};
+use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 use wasmtime::{Result, Store};
 
 use self::bindings::exports::sluicebox::plugin as exports;
@@ -91,19 +91,18 @@ impl Prepared {
         Ok(Prepared { pre, lifecycle, calls })
     }
 
-    /// Makes an instance, and checks the types of its exports.
-    pub async fn instantiate(&self, store: &mut Store<Host>) -> Result<Guest> {
-        let instance = self.pre.instantiate_async(&mut *store).await?;
-        self.load(store, &instance)
+    /// Makes an instance.
+    pub async fn instantiate(&self, store: &mut Store<Host>) -> Result<Instance> {
+        self.pre.instantiate_async(store).await
     }
 
     /// The same on a thread that may block.
-    pub fn instantiate_blocking(&self, store: &mut Store<Host>) -> Result<Guest> {
-        let instance = self.pre.instantiate(&mut *store)?;
-        self.load(store, &instance)
+    pub fn instantiate_blocking(&self, store: &mut Store<Host>) -> Result<Instance> {
+        self.pre.instantiate(store)
     }
 
-    fn load(&self, store: &mut Store<Host>, instance: &wasmtime::component::Instance) -> Result<Guest> {
+    /// Checks the types of an instance's exports.
+    pub fn load(&self, store: &mut Store<Host>, instance: &Instance) -> Result<Guest> {
         let lifecycle = self.lifecycle.load(&mut *store, instance)?;
         let calls = match &self.calls {
             CallIndices::Filter(indices) => Calls::Filter(indices.load(store, instance)?),
