@@ -6,9 +6,12 @@
 pub mod column;
 pub mod intake;
 pub mod json;
+pub mod payload;
 pub mod signal;
+pub mod split;
 #[cfg(test)]
 pub mod testing;
 pub mod wire;
 
+pub use payload::Payload;
 pub use signal::Signal;
