@@ -13,6 +13,8 @@ pub mod overlay;
 pub mod projection;
 pub mod signal;
 pub mod splice;
+pub mod payload;
+pub mod split;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -20,4 +22,5 @@ mod tests;
 pub mod walk;
 pub mod wire;
 
+pub use payload::Payload;
 pub use signal::Signal;
