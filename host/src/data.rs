@@ -7,6 +7,8 @@ pub mod column;
 pub mod intake;
 pub mod json;
 pub mod signal;
+#[cfg(test)]
+pub mod testing;
 pub mod wire;
 
 pub use signal::Signal;
