@@ -20,9 +20,11 @@ mod counted;
 mod grpc;
 mod http;
 pub mod inflate;
+mod json;
 pub mod listener;
 pub mod meter;
 mod records;
+pub mod replay;
 pub mod server;
 pub mod wiring;
 
@@ -30,5 +32,6 @@ pub mod wiring;
 mod tests;
 
 pub use listener::{BindError, Listener};
+pub use replay::{Progress, Replay, ReplayError};
 pub use server::{Drained, Server};
 pub use wiring::Wiring;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 /// request waits in a queue, which counts only the request's own bytes.
 const SLICED_MIN: usize = 16 << 10;
 
-/// Bytes that are reserved at once on a client's word about the length.
+/// Bytes that are reserved at first on a client's word about the length.
 const RESERVED_MAX: usize = 1 << 20;
 
 /// Bytes a second above which a client is never too slow.
@@ -73,6 +73,10 @@ where
     while let Some(data) = next {
         if bytes.len() + data.len() > limit {
             return Err(BodyError::TooLarge { limit });
+        }
+        if bytes.capacity() - bytes.len() < data.len() {
+            // In one step, now that the client has shown that it means it.
+            bytes.reserve_exact(expected.saturating_sub(bytes.len()));
         }
         bytes.extend_from_slice(&data);
         next = pace.next(body).await?;

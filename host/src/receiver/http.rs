@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use http::header::EXPECT;
 use http::request::Parts;
-use http::{Response, Version};
+use http::{Method, Response, Version};
 use http_body::Body;
 
 use self::head::Head;
@@ -56,7 +56,12 @@ where
         Err(problem) => {
             wiring.meter.ended(problem.outcome);
             let survives = rest_is_read(&parts, &mut body, wiring).await;
-            reply::problem(&problem, media.unwrap_or_default(), survives)
+            let mut response = reply::problem(&problem, media.unwrap_or_default(), survives);
+            if parts.method == Method::HEAD {
+                // It is answered without a body, and over HTTP/2 hyper leaves that to us.
+                *response.body_mut() = Reply::empty();
+            }
+            response
         }
     }
 }

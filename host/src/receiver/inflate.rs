@@ -23,7 +23,15 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// What the first guess of the inflated size is, as a multiple of the compressed one: telemetry is compressed about
 /// so much, and a wrong guess costs a reallocation.
-const USUAL_RATIO: usize = 6;
+const USUAL_RATIO: usize = 8;
+
+/// No buffer is smaller at first.
+const BUFFER_MIN: usize = 4 << 10;
+
+/// A buffer is doubled up to this size, and then made as large as the limit in one step. Only the part that is written
+/// to is ever memory, while the copies that large buffers leave behind when they are doubled stay in the allocator, in
+/// an arena a shard.
+const DOUBLED_MAX: usize = 1 << 20;
 
 /// Answers shorter than this are not worth a header.
 const COMPRESSED_ANSWER_MIN: usize = 1 << 10;
@@ -70,12 +78,26 @@ impl Coding {
 }
 
 /// Reads to the end, and gives up at the first byte over the limit.
-fn read(decoder: impl Read, compressed: usize, limit: usize) -> Result<Bytes, InflateError> {
-    let mut out = Vec::with_capacity(compressed.saturating_mul(USUAL_RATIO).min(limit));
-    let readable = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    decoder.take(readable).read_to_end(&mut out).map_err(InflateError::Corrupt)?;
-    if out.len() > limit {
-        return Err(InflateError::TooLarge { limit });
+fn read(mut decoder: impl Read, compressed: usize, limit: usize) -> Result<Bytes, InflateError> {
+    let over = limit.saturating_add(1);
+    let mut out = Vec::new();
+    let mut size = compressed.saturating_mul(USUAL_RATIO).max(BUFFER_MIN);
+    loop {
+        size = if size > DOUBLED_MAX { over } else { size.min(over) };
+        let room = size.saturating_sub(out.len());
+        out.reserve_exact(room);
+        let read = decoder.by_ref().take(room as u64).read_to_end(&mut out).map_err(InflateError::Corrupt)?;
+        if out.len() > limit {
+            return Err(InflateError::TooLarge { limit });
+        }
+        if read < room {
+            break;
+        }
+        size = size.saturating_mul(2);
+    }
+    // It may wait in a queue, where only its length counts.
+    if out.capacity() - out.len() > out.len() / 8 {
+        out.shrink_to_fit();
     }
     Ok(Bytes::from(out))
 }

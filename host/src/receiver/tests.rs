@@ -1,7 +1,11 @@
 //! Real clients against real listeners; only the pipeline behind them is the test's own, since that is the seam.
 
-mod grpc;
+mod compression;
+mod faults;
+mod otlp_grpc;
+mod otlp_http;
 mod raw;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -196,7 +200,9 @@ impl Bench {
         let mut page = String::new();
         prometheus_client::encoding::text::encode(&mut page, &self.registry).unwrap();
         let lines = page.lines().filter(|line| !line.starts_with('#') && line.contains(part) && !line.ends_with(" 0"));
-        lines.map(str::to_owned).collect()
+        let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
     }
 
     /// Ends everything and proves that nothing is left over.

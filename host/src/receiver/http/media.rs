@@ -5,11 +5,11 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use tonic::Code;
 
-use super::reply::Problem;
 use crate::config::spec::RequestLimits;
 use crate::data::Signal;
-use crate::data::intake::Receipt;
-use crate::receiver::answer;
+use crate::data::intake::{Receipt, Refusal};
+use crate::data::json::{encode_response, encode_status};
+use crate::receiver::{answer, json};
 
 /// How messages are encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum Media {
     /// `application/x-protobuf`; also what is answered to a request of unknown type.
     #[default]
     Protobuf,
+    /// `application/json`.
+    Json,
 }
 
 impl Media {
@@ -26,6 +28,7 @@ impl Media {
         let media_type = content_type.split(';').next()?.trim();
         match media_type {
             name if name.eq_ignore_ascii_case("application/x-protobuf") => Some(Media::Protobuf),
+            name if name.eq_ignore_ascii_case("application/json") => Some(Media::Json),
             _ => None,
         }
     }
@@ -34,27 +37,33 @@ impl Media {
     pub fn content_type(self) -> HeaderValue {
         match self {
             Media::Protobuf => HeaderValue::from_static("application/x-protobuf"),
+            Media::Json => HeaderValue::from_static("application/json"),
         }
     }
 
     /// Turns a request into protobuf. That it is well-formed protobuf is for the intake to see.
-    pub fn decode(self, _signal: Signal, body: Bytes, _limits: &RequestLimits) -> Result<Bytes, Problem> {
+    pub fn decode(self, signal: Signal, body: Bytes, limits: &RequestLimits) -> Result<Bytes, Refusal> {
         match self {
             Media::Protobuf => Ok(body),
+            Media::Json => json::request(signal, &body, limits),
         }
     }
 
     /// Encodes an `Export…ServiceResponse`.
-    pub fn response(self, _signal: Signal, receipt: &Receipt) -> Bytes {
-        match self {
-            Media::Protobuf => answer::export_response(receipt.rejected, &receipt.message).into(),
-        }
+    pub fn response(self, signal: Signal, receipt: &Receipt) -> Bytes {
+        let Receipt { rejected, message, .. } = receipt;
+        let encoded = match self {
+            Media::Protobuf => answer::export_response(*rejected, message),
+            Media::Json => encode_response(signal, *rejected, answer::success_message(message)),
+        };
+        Bytes::from(encoded)
     }
 
     /// Encodes a `google.rpc.Status`.
     pub fn status(self, code: Code, message: &str) -> Bytes {
-        match self {
-            Media::Protobuf => answer::rpc_status(code, message).into(),
-        }
+        Bytes::from(match self {
+            Media::Protobuf => answer::rpc_status(code, message),
+            Media::Json => encode_status(code.into(), message),
+        })
     }
 }

@@ -329,7 +329,7 @@ async fn a_drain_lets_calls_finish_and_closes() {
     until(|| std::net::TcpStream::connect(address).is_err()).await;
     pipeline.gate.add_permits(1);
     call.await.unwrap().unwrap();
-    assert_eq!(soon(drain).await.unwrap(), Drained { connections: 1, cut_off: 0 });
+    assert_eq!(soon(drain).await.unwrap().cut_off, 0);
     assert_eq!(bench.shards.shutdown(Instant::now() + SOON).await, []);
 }
 
@@ -432,4 +432,16 @@ async fn f21_a_client_that_vanishes_takes_its_work_with_it() {
     pipeline.wait_for_waiting(0).await;
     until(|| bench.server.connections() == 0).await;
     bench.end().await;
+}
+
+#[tokio::test]
+async fn r43_r45_what_is_unknown_arrives_byte_for_byte() {
+    let pipeline = Pipeline::taking_all();
+    let bench = Setup::default().grpc(&pipeline);
+    // A span with all flag bits and an unknown field 1000, then an unknown field of the request itself.
+    let mut request = spans(1);
+    let span = [&[0x85, 0x01][..], &u32::MAX.to_le_bytes(), &[0xc2, 0x3e, 2, 1, 2]].concat();
+    request.extend([&[0x0a, 15, 0x12, 13, 0x12, 11][..], &span, &[0xc2, 0x3e, 1, 7]].concat());
+    export(&connected(&bench).await, request.clone()).await.unwrap();
+    assert_eq!(pipeline.bytes(), [request]);
 }
