@@ -51,7 +51,7 @@ fn build(root: &Path, out: &Path, names: &[String]) -> Result<PathBuf, Box<dyn E
     // Its own target directory: the cargo that runs this script holds the lock of the usual one.
     // OUT_DIR is <target directory>/<profile>/build/<package>/out.
     let target = out.ancestors().nth(4).ok_or("OUT_DIR lies in no target directory")?.join("wasm");
-    let mut cargo = toolchain::cargo(root);
+    let mut cargo = toolchain::wasm_cargo(root);
     cargo.args(["build", "--quiet", "--lib", "--profile", PROFILE, "--target", toolchain::TARGET]);
     cargo.arg("--target-dir").arg(&target);
     for name in names {

@@ -93,7 +93,7 @@ pub fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs `cargo build` and answers with the path of the `.wasm`.
 fn compile(folder: &Path, package: &Package) -> Result<PathBuf, BuildError> {
-    let mut cargo = toolchain::cargo(folder);
+    let mut cargo = toolchain::wasm_cargo(folder);
     cargo
         .args(["build", "--release", "--lib", "--message-format", "json", "--target", toolchain::TARGET])
         .args(["--package", &package.id])
@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn what_the_compiler_says_is_told_and_bounded() {
-        let folder = crate_of(&"fn a() -> u32 { \"no number\" }\n".repeat(2000), "\"cdylib\"");
+        let functions = (0..2000).map(|n| format!("pub fn f{n}() -> u32 {{ \"no number\" }}\n"));
+        let folder = crate_of(&functions.collect::<String>(), "\"cdylib\"");
         let error = build_crate(folder.path()).unwrap_err().to_string();
         assert!(error.contains("error[E0308]: mismatched types"), "{error}");
         assert!(error.contains("src/lib.rs:1:"), "{error}");

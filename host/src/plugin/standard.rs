@@ -10,5 +10,22 @@ pub fn names() -> impl ExactSizeIterator<Item = &'static str> {
 
 /// The core module of a standard plugin.
 pub fn bytes(name: &str) -> Option<&'static [u8]> {
-    PLUGINS.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+    all().find(|(known, _)| *known == name).map(|(_, bytes)| bytes)
+}
+
+/// Name and core module of each, sorted by name.
+pub fn all() -> impl ExactSizeIterator<Item = (&'static str, &'static [u8])> {
+    PLUGINS.iter().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binary_carries_the_plugins_that_pipeline_files_may_name() {
+        assert_eq!(names().collect::<Vec<_>>(), crate::config::STANDARD_PLUGINS);
+        assert!(all().all(|(name, wasm)| wasm.starts_with(b"\0asm") && bytes(name) == Some(wasm)));
+        assert_eq!(bytes("none"), None);
+    }
 }

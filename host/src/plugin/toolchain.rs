@@ -14,14 +14,12 @@ use std::process::{Command, Stdio};
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// What a surrounding cargo, or an environment that is meant for native code, must not pass on: flags for another
-/// target, the lock of another target directory, the wrapper that makes `cargo clippy` of `cargo build`.
-const NOT_INHERITED: [&str; 8] = [
+/// target, the wrapper that makes `cargo clippy` of `cargo build`.
+const NOT_INHERITED: [&str; 6] = [
     "CARGO_ENCODED_RUSTFLAGS",
     "RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
-    "CARGO_BUILD_TARGET_DIR",
-    "CARGO_TARGET_DIR",
     "RUSTC_WORKSPACE_WRAPPER",
     "CLIPPY_ARGS",
 ];
@@ -83,10 +81,16 @@ impl std::error::Error for ToolchainError {
 /// cargo, to be run in `folder`: the one that runs us, if one does.
 pub fn cargo(folder: &Path) -> Command {
     let mut command = program("CARGO", "cargo", folder);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// cargo that compiles for [`TARGET`], without what is meant for native code.
+pub fn wasm_cargo(folder: &Path) -> Command {
+    let mut command = cargo(folder);
     for name in NOT_INHERITED {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null());
     command
 }
 

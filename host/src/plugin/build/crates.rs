@@ -67,7 +67,7 @@ struct Node {
 impl Package {
     /// Asks cargo about the crate in `folder`.
     pub fn read(folder: &Path) -> Result<Package, BuildError> {
-        let mut cargo = toolchain::cargo(folder);
+        let mut cargo = toolchain::wasm_cargo(folder);
         let output = cargo
             .args(["metadata", "--format-version", "1", "--filter-platform", toolchain::TARGET])
             .output()
