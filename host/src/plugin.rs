@@ -18,6 +18,7 @@
 
 pub mod api;
 mod breaker;
+pub mod build;
 pub mod component;
 mod empty_wasi;
 pub mod engine;
@@ -28,11 +29,13 @@ pub mod interface;
 mod limits;
 pub mod slot;
 pub mod stage;
+pub mod standard;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod ticker;
+pub mod toolchain;
 
 pub use component::{Digest, LoadError, Plugin};
 pub use engine::{Engine, EngineError};
