@@ -1,1 +1,34 @@
+//! Receivers: they speak with clients, and hand encoded requests to an [`Intake`](crate::data::intake::Intake).
+//!
+//! ```text
+//!  Listener (a bound address, survives reloads)
+//!     └─ Server: one accept loop ──deals──► connections on the shards
+//!           └─ each request: head ─► body::read ─► inflate ─► (JSON to protobuf) ─► Intake ─► Receipt or Refusal
+//! ```
+//!
+//! What is served on a listener, its [`Wiring`](wiring::Wiring), is loaded anew for every request, so that a reload
+//! exchanges it without closing a connection. A request that is under way keeps the wiring that it began with.
+//!
+//! Invariants: a request is never larger in memory than its limit, before and after decompression; a success is
+//! answered only after a receipt, and never after the client's deadline; every answer's status says truly whether to
+//! come again. The place of admission by memory is [`body`].
 
+pub mod answer;
+pub mod body;
+mod connection;
+mod counted;
+mod grpc;
+mod http;
+pub mod inflate;
+pub mod listener;
+pub mod meter;
+mod records;
+pub mod server;
+pub mod wiring;
+
+#[cfg(test)]
+mod tests;
+
+pub use listener::{BindError, Listener};
+pub use server::{Drained, Server};
+pub use wiring::Wiring;

@@ -1,0 +1,304 @@
+//! Reading JSON text piece by piece (RFC 8259), without building anything.
+//!
+//! The text was checked to be UTF-8 before. Whoever calls keeps the nesting bounded, except within values that
+//! are skipped, which are bounded here.
+
+use std::borrow::Cow;
+
+use super::error::{Fault, JsonError};
+
+/// How deep a value may nest that belongs to an unknown name.
+const SKIPPED_DEPTH_MAX: usize = 128;
+
+/// A place in a JSON text.
+#[derive(Debug)]
+pub struct Parser<'a> {
+    json: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    /// At the start of a text, which must be UTF-8.
+    pub fn new(json: &'a [u8]) -> Parser<'a> {
+        Parser { json, at: 0 }
+    }
+
+    /// Offset of the next byte.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// An error at the next byte.
+    pub fn error(&self, what: impl Into<Cow<'static, str>>) -> Fault {
+        JsonError::new(self.at, what)
+    }
+
+    /// The next byte that is not white space, which is not consumed.
+    pub fn peek(&mut self) -> Result<u8, Fault> {
+        self.skip_space().ok_or_else(|| self.error("the document ends here, in the middle of a value: send all of it"))
+    }
+
+    /// Nothing but white space is left.
+    pub fn end(&mut self) -> Result<(), Fault> {
+        match self.skip_space() {
+            None => Ok(()),
+            Some(_) => Err(self.error("something follows the document: send one document a request")),
+        }
+    }
+
+    fn skip_space(&mut self) -> Option<u8> {
+        while let Some(&byte) = self.json.get(self.at) {
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// Consumes the opening byte of an object or list.
+    pub fn open(&mut self, byte: u8) -> Result<(), Fault> {
+        if self.peek()? != byte {
+            let needed = if byte == b'{' { "an object {…}" } else { "a list […]" };
+            return Err(self.error(format!("{needed} is needed here")));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Whether another element or member follows; consumes the comma before it, or the closing byte. `first`
+    /// begins as true.
+    pub fn more(&mut self, close: u8, first: &mut bool) -> Result<bool, Fault> {
+        let next = self.peek()?;
+        if next == close {
+            self.at += 1;
+            return Ok(false);
+        }
+        if !std::mem::take(first) {
+            if next != b',' {
+                return Err(self.error(format!("a comma or {:?} is needed here", char::from(close))));
+            }
+            self.at += 1;
+            if self.peek()? == close {
+                return Err(self.error("nothing follows the comma: remove it"));
+            }
+        }
+        Ok(true)
+    }
+
+    /// The name of the next member of an object, or none at the object's end.
+    pub fn member(&mut self, first: &mut bool) -> Result<Option<Cow<'a, [u8]>>, Fault> {
+        if !self.more(b'}', first)? {
+            return Ok(None);
+        }
+        if self.peek()? != b'"' {
+            return Err(self.error("a name in double quotes is needed here"));
+        }
+        let name = self.string()?;
+        if self.peek()? != b':' {
+            return Err(self.error("a colon is needed after a name"));
+        }
+        self.at += 1;
+        Ok(Some(name))
+    }
+
+    /// Consumes `null`, if it is next.
+    pub fn null(&mut self) -> Result<bool, Fault> {
+        if self.peek()? != b'n' {
+            return Ok(false);
+        }
+        self.word("null").map(|()| true)
+    }
+
+    /// Consumes `true` or `false`.
+    pub fn bool(&mut self) -> Result<bool, Fault> {
+        match self.peek()? {
+            b't' => self.word("true").map(|()| true),
+            b'f' => self.word("false").map(|()| false),
+            _ => Err(self.error("true or false is needed here, without quotes")),
+        }
+    }
+
+    fn word(&mut self, word: &'static str) -> Result<(), Fault> {
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(self.error("not a JSON value: text is in double quotes, the only words are true, false, null"));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Consumes a string; the answer is its content, copied only if it has escapes.
+    pub fn string(&mut self) -> Result<Cow<'a, [u8]>, Fault> {
+        if self.peek()? != b'"' {
+            return Err(self.error("a text in double quotes is needed here"));
+        }
+        self.at += 1;
+        let plain = self.run()?;
+        if self.json.get(self.at) == Some(&b'"') {
+            self.at += 1;
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut content = plain.to_vec();
+        loop {
+            self.escape(&mut content)?;
+            content.extend_from_slice(self.run()?);
+            if self.json.get(self.at) == Some(&b'"') {
+                self.at += 1;
+                return Ok(Cow::Owned(content));
+            }
+        }
+    }
+
+    /// The characters of a string up to its end or the next backslash.
+    fn run(&mut self) -> Result<&'a [u8], Fault> {
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        let Some(length) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') else {
+            return Err(self.error("a text begins or goes on here that does not end: close the quotes"));
+        };
+        let (run, rest) = rest.split_at(length);
+        self.at += length;
+        match rest.first() {
+            Some(b'"' | b'\\') => Ok(run),
+            _ => Err(self.error("a control character in a text: escape it, as in \\n or \\u0000")),
+        }
+    }
+
+    /// Consumes one escape, which begins at the next byte.
+    fn escape(&mut self, content: &mut Vec<u8>) -> Result<(), Fault> {
+        let plain = match self.json.get(self.at + 1) {
+            Some(b'u') => return self.unicode_escape(content),
+            Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
+            Some(b'b') => 8,
+            Some(b'f') => 12,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            _ => return Err(self.error("no such escape in JSON: a backslash itself is written \\\\")),
+        };
+        content.push(plain);
+        self.at += 2;
+        Ok(())
+    }
+
+    fn unicode_escape(&mut self, content: &mut Vec<u8>) -> Result<(), Fault> {
+        let first = self.unicode_unit(self.at)?;
+        let (code, length) = match first {
+            0xd800..=0xdbff => match self.unicode_unit(self.at + 6) {
+                Ok(second @ 0xdc00..=0xdfff) => (0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00), 12),
+                _ => (first, 6),
+            },
+            _ => (first, 6),
+        };
+        let Some(character) = char::from_u32(code) else {
+            return Err(self.error("half of a surrogate pair, which is no character: send both halves or neither"));
+        };
+        content.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        self.at += length;
+        Ok(())
+    }
+
+    fn unicode_unit(&self, at: usize) -> Result<u32, Fault> {
+        let digits = match self.json.get(at..at + 6) {
+            Some([b'\\', b'u', digits @ ..]) => digits,
+            _ => return Err(self.error("\\u needs four hexadecimal digits")),
+        };
+        digits.iter().try_fold(0, |unit, &digit| match char::from(digit).to_digit(16) {
+            Some(digit) => Ok(unit << 4 | digit),
+            None => Err(self.error("\\u needs four hexadecimal digits")),
+        })
+    }
+
+    /// Consumes a number; the answer is its text.
+    pub fn number(&mut self) -> Result<&'a [u8], Fault> {
+        self.peek()?;
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        match number_length(rest) {
+            Some(length) => {
+                self.at += length;
+                Ok(rest.get(..length).unwrap_or_default())
+            }
+            None => Err(self.error("a number is needed here")),
+        }
+    }
+
+    /// Consumes any value and forgets it; `depth` is how deep it lies within what is skipped.
+    pub fn skip(&mut self, depth: usize) -> Result<(), Fault> {
+        let next = self.peek()?;
+        if depth > SKIPPED_DEPTH_MAX && matches!(next, b'{' | b'[') {
+            return Err(self.error(format!("values nest deeper than {SKIPPED_DEPTH_MAX} levels: send them flatter")));
+        }
+        let mut first = true;
+        match next {
+            b'{' => {
+                self.at += 1;
+                while self.member(&mut first)?.is_some() {
+                    self.skip(depth + 1)?;
+                }
+                Ok(())
+            }
+            b'[' => {
+                self.at += 1;
+                while self.more(b']', &mut first)? {
+                    self.skip(depth + 1)?;
+                }
+                Ok(())
+            }
+            b'"' => self.string().map(drop),
+            b'-' | b'0'..=b'9' => self.number().map(drop),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            _ => self.word("null"),
+        }
+    }
+}
+
+/// How many bytes of `text` are a number as JSON writes it, if it begins with one.
+pub fn number_length(text: &[u8]) -> Option<usize> {
+    let digits = |from: usize| text.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    match (text.get(at), digits(at)) {
+        (_, 0) => return None,
+        (Some(b'0'), _) => at += 1,
+        (_, many) => at += many,
+    }
+    if text.get(at) == Some(&b'.') {
+        match digits(at + 1) {
+            0 => return None,
+            many => at += 1 + many,
+        }
+    }
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        match digits(at + 1 + sign) {
+            0 => return None,
+            many => at += 1 + sign + many,
+        }
+    }
+    Some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_the_grammar() {
+        for whole in ["0", "-0", "10", "1.5", "-1.50e+10", "1E3", "0e0", "0.0"] {
+            assert_eq!(number_length(whole.as_bytes()), Some(whole.len()), "{whole}");
+        }
+        for none in ["", "-", "+1", ".5", "1.", "1.e3", "1e", "1e+", "NaN", "Infinity"] {
+            assert_eq!(number_length(none.as_bytes()), None, "{none}");
+        }
+        assert_eq!(number_length(b"007"), Some(1));
+        assert_eq!(number_length(b"0x10"), Some(1));
+    }
+
+    #[test]
+    fn escapes_become_their_characters() {
+        let text = br#" "a\"\\\/\b\f\n\r\t\u0041\u00e9\u20ac\ud83d\ude00z" "#;
+        let mut parser = Parser::new(text);
+        assert_eq!(parser.string().unwrap(), "a\"\\/\u{8}\u{c}\n\r\tAé€😀z".as_bytes());
+        parser.end().unwrap();
+    }
+}

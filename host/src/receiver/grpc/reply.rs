@@ -1,0 +1,122 @@
+//! The answers of OTLP/gRPC.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::PREFIX;
+use crate::data::intake::{Receipt, Refusal};
+use crate::receiver::answer::{Reply, error_message, export_response};
+use crate::receiver::body::BodyError;
+use crate::receiver::inflate::{InflateError, gzip_answer};
+use crate::receiver::meter::Outcome;
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// Why a call failed, and how that is counted.
+pub(super) struct Failure {
+    pub status: Status,
+    pub outcome: Outcome,
+}
+
+impl Failure {
+    pub fn new(outcome: Outcome, code: Code, message: &str) -> Failure {
+        Failure { status: Status::new(code, error_message(message)), outcome }
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        let (outcome, code) = match error {
+            // Without RetryInfo: it will not shrink (OTLP, Failures).
+            BodyError::TooLarge { .. } => (Outcome::TooLarge, Code::ResourceExhausted),
+            BodyError::TooSlow { .. } => (Outcome::Timeout, Code::DeadlineExceeded),
+            // Nobody is there to read it.
+            BodyError::Broken(_) => (Outcome::Malformed, Code::Cancelled),
+        };
+        Failure::new(outcome, code, &error.to_string())
+    }
+}
+
+impl From<InflateError> for Failure {
+    fn from(error: InflateError) -> Self {
+        let (outcome, code) = match error {
+            InflateError::TooLarge { .. } => (Outcome::TooLarge, Code::ResourceExhausted),
+            InflateError::Corrupt(_) => (Outcome::Malformed, Code::InvalidArgument),
+        };
+        Failure::new(outcome, code, &error.to_string())
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let outcome = Outcome::refused(&refusal);
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::Malformed(_) => Failure::new(outcome, Code::InvalidArgument, &message),
+            Refusal::TooLarge(_) => Failure::new(outcome, Code::ResourceExhausted, &message),
+            Refusal::NoPipeline(_) => Failure::new(outcome, Code::Unimplemented, &message),
+            Refusal::Busy { retry_after, .. } => {
+                let details = ErrorDetails::with_retry_info(Some(retry_after));
+                let status = Status::with_error_details(Code::Unavailable, error_message(&message), details);
+                Failure { status, outcome }
+            }
+        }
+    }
+}
+
+/// The request was taken, wholly or in part. The message is compressed if that is worth it and the client takes gzip.
+pub(super) fn success(receipt: &Receipt, request: &HeaderMap) -> Response<Reply> {
+    let message = export_response(receipt.rejected, &receipt.message);
+    let compressed = if accepts_gzip(request) { gzip_answer(&message) } else { None };
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let framed = match &compressed {
+        Some(compressed) => framed(1, compressed),
+        None => framed(0, &message),
+    };
+    let mut response = Response::new(Reply::with_trailers(framed, trailers));
+    response.headers_mut().insert(CONTENT_TYPE, GRPC);
+    if compressed.is_some() {
+        response.headers_mut().insert("grpc-encoding", HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// The call failed: trailers only.
+pub(super) fn failure(failure: &Failure) -> Response<Reply> {
+    let mut response = Response::new(Reply::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, GRPC);
+    // Percent-encoding leaves nothing that a header could not hold; the code matters more than its text.
+    if failure.status.add_header(headers).is_err() {
+        headers.insert("grpc-status", HeaderValue::from(i32::from(failure.status.code())));
+    }
+    response
+}
+
+/// The request is not gRPC at all ("gRPC over HTTP2" asks for a status of HTTP then).
+pub(super) fn not_grpc(status: StatusCode) -> Response<Reply> {
+    let mut response = Response::new(Reply::empty());
+    *response.status_mut() = status;
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
+}
+
+fn framed(flag: u8, message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(PREFIX + message.len());
+    framed.put_u8(flag);
+    // `export_response` bounds it far below 4 GiB.
+    framed.put_u32(message.len() as u32);
+    framed.put_slice(message);
+    framed.freeze()
+}
+
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    let accepted = request.get("grpc-accept-encoding").and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|list| list.split(',').any(|name| name.trim().eq_ignore_ascii_case("gzip")))
+}

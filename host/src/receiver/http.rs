@@ -1,0 +1,106 @@
+//! OTLP/HTTP: one request in, its answer out, over HTTP/1.1 and HTTP/2.
+//!
+//! Source: OTLP specification, OTLP/HTTP. Every answer has the request's media type, errors included; an error's body
+//! is a `google.rpc.Status`.
+
+mod head;
+mod media;
+mod reply;
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::header::EXPECT;
+use http::request::Parts;
+use http::{Response, Version};
+use http_body::Body;
+
+use self::head::Head;
+use self::media::Media;
+use self::reply::Problem;
+use super::answer::Reply;
+use super::body;
+use super::meter::Outcome;
+use super::wiring::Wiring;
+use crate::config::spec::HttpServerSpec;
+use crate::data::Signal;
+use crate::data::intake::{Receipt, Request};
+
+/// How much of the body of a refused request is read and forgotten, so that an HTTP/1.1 connection survives.
+const FORGOTTEN_MAX: usize = 4 << 20;
+
+/// Answers one request. Dropping the future, as a lost connection does, drops what the intake was doing for it.
+pub async fn answer<B>(
+    wiring: &Wiring,
+    spec: &HttpServerSpec,
+    paths: &HashMap<String, Signal>,
+    shard: usize,
+    request: http::Request<B>,
+) -> Response<Reply>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let (parts, mut body) = request.into_parts();
+    let media = Media::of(&parts.headers);
+    let head = Head::check(&parts, paths, media, spec.limits.max_request_bytes);
+    let taken = match head {
+        Ok(head) => take(wiring, spec, head, shard, &mut body).await,
+        Err(problem) => Err(problem),
+    };
+    match taken {
+        Ok((signal, receipt)) => {
+            wiring.meter.ended(Outcome::of(&receipt));
+            reply::success(signal, &receipt, media.unwrap_or_default(), &parts.headers)
+        }
+        Err(problem) => {
+            wiring.meter.ended(problem.outcome);
+            let survives = rest_is_read(&parts, &mut body, wiring).await;
+            reply::problem(&problem, media.unwrap_or_default(), survives)
+        }
+    }
+}
+
+async fn take<B>(
+    wiring: &Wiring,
+    spec: &HttpServerSpec,
+    head: Head,
+    shard: usize,
+    body: &mut B,
+) -> Result<(Signal, Receipt), Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let limit = spec.limits.max_request_bytes;
+    let Head { signal, media, coding, length } = head;
+    let body = body::read(body, limit, wiring.patience.body, |_| length).await?;
+    let body = coding.inflate(body, limit)?;
+    let bytes = media.decode(signal, body, &spec.limits)?;
+    match wiring.intake.take(Request { signal, bytes: bytes.clone(), shard }).await {
+        Ok(receipt) => {
+            wiring.meter.taken(signal, &receipt);
+            Ok((signal, receipt))
+        }
+        Err(refusal) => {
+            wiring.meter.refused(signal, &refusal, &bytes);
+            Err(Problem::from(refusal))
+        }
+    }
+}
+
+/// Whether the connection can carry another request after a refused one: on HTTP/2 always, on HTTP/1.1 when the rest
+/// of the body is out of the way. A client that waits to be asked for its body is not asked.
+async fn rest_is_read<B>(parts: &Parts, body: &mut B, wiring: &Wiring) -> bool
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    if parts.version == Version::HTTP_2 || body.is_end_stream() {
+        return true;
+    }
+    if parts.headers.contains_key(EXPECT) {
+        return false;
+    }
+    body::discard(body, FORGOTTEN_MAX, wiring.patience.rest).await
+}

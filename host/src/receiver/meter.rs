@@ -1,0 +1,133 @@
+//! What one listener or replay counts, as handles that were taken when it was built.
+
+use prometheus_client::metrics::counter::Counter;
+
+use super::records;
+use crate::data::Signal;
+use crate::data::intake::{Receipt, Refusal};
+use crate::telemetry::metrics::{Metrics, ReceiverLabels, RequestLabels};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every record was taken.
+    Ok,
+    /// Some records were rejected for good.
+    Partial,
+    /// It was no request of its signal, or could not be decompressed.
+    Malformed,
+    /// It was over a size limit.
+    TooLarge,
+    /// A path, method, media type, encoding or signal that is not served here.
+    Unsupported,
+    /// Not now.
+    Busy,
+    /// The client was too slow, or its deadline passed.
+    Timeout,
+}
+
+impl Outcome {
+    const ALL: [(Outcome, &'static str); 7] = [
+        (Outcome::Ok, "ok"),
+        (Outcome::Partial, "partial"),
+        (Outcome::Malformed, "malformed"),
+        (Outcome::TooLarge, "too_large"),
+        (Outcome::Unsupported, "unsupported"),
+        (Outcome::Busy, "busy"),
+        (Outcome::Timeout, "timeout"),
+    ];
+
+    /// How a request ended that the intake took.
+    pub fn of(receipt: &Receipt) -> Outcome {
+        if receipt.rejected == 0 { Outcome::Ok } else { Outcome::Partial }
+    }
+
+    /// How a request ended that the intake refused.
+    pub fn refused(refusal: &Refusal) -> Outcome {
+        match refusal {
+            Refusal::Malformed(_) => Outcome::Malformed,
+            Refusal::TooLarge(_) => Outcome::TooLarge,
+            Refusal::NoPipeline(_) => Outcome::Unsupported,
+            Refusal::Busy { .. } => Outcome::Busy,
+        }
+    }
+}
+
+/// The counters of one receiver and transport.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    /// In the order of [`Outcome::ALL`], which is the enum's.
+    requests: [Counter; 7],
+    traces: PerRecord,
+    metrics: PerRecord,
+    logs: PerRecord,
+}
+
+#[derive(Clone, Debug)]
+struct PerRecord {
+    accepted: Counter,
+    refused: Counter,
+    rejected: Counter,
+}
+
+impl Meter {
+    /// Takes the handles of receiver `receiver`; `transport` is `grpc`, `http` or `file`.
+    pub fn new(metrics: &Metrics, receiver: &str, transport: &'static str) -> Meter {
+        let labels = ReceiverLabels { receiver: receiver.to_owned(), transport };
+        let per_record = |signal| PerRecord {
+            accepted: metrics.receiver_accepted.counter(signal, &labels),
+            refused: metrics.receiver_refused.counter(signal, &labels),
+            rejected: metrics.receiver_rejected.counter(signal, &labels),
+        };
+        Meter {
+            requests: Outcome::ALL.map(|(_, outcome)| {
+                let labels = RequestLabels { receiver: receiver.to_owned(), transport, outcome };
+                metrics.receiver_requests.get_or_create_owned(&labels)
+            }),
+            traces: per_record(Signal::Traces),
+            metrics: per_record(Signal::Metrics),
+            logs: per_record(Signal::Logs),
+        }
+    }
+
+    fn per_record(&self, signal: Signal) -> &PerRecord {
+        match signal {
+            Signal::Traces => &self.traces,
+            Signal::Metrics => &self.metrics,
+            Signal::Logs => &self.logs,
+        }
+    }
+
+    /// Counts a request, by how it ended: once for each.
+    pub fn ended(&self, outcome: Outcome) {
+        if let Some(counter) = self.requests.get(outcome as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts the records of a request that the intake took.
+    pub fn taken(&self, signal: Signal, receipt: &Receipt) {
+        let records = self.per_record(signal);
+        records.accepted.inc_by(receipt.accepted);
+        records.rejected.inc_by(receipt.rejected);
+    }
+
+    /// Counts the records of a request that the intake refused, where the client was told to come again.
+    pub fn refused(&self, signal: Signal, refusal: &Refusal, request: &[u8]) {
+        if let Refusal::Busy { .. } = refusal {
+            self.per_record(signal).refused.inc_by(records::count(signal, request));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_listed_in_the_order_of_the_enum() {
+        for (index, (outcome, _)) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, index);
+        }
+    }
+}

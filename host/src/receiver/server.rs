@@ -1,0 +1,188 @@
+//! A listener at work: connections are accepted in one place and dealt to the shards in turn.
+//!
+//! Its life: [`start`](Server::start) spawns the accept loop; [`rewire`](Server::rewire) exchanges what is served, any
+//! number of times; [`drain`](Server::drain) stops accepting, asks every connection to go away, lets the requests that
+//! are under way finish, and at the deadline closes what is left.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::connection::{self, Connection};
+use super::listener::Listener;
+use super::wiring::Wiring;
+use crate::shard::Shards;
+
+/// Connections that one listener holds at a time; more wait in the kernel.
+const CONNECTIONS_MAX: u32 = 8192;
+
+/// First and longest wait after a failed accept.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// How far a listener is with its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Not at all.
+    Serving,
+    /// What is under way may finish.
+    Draining,
+    /// Everything ends now.
+    Closed,
+}
+
+/// A listener at work.
+pub struct Server {
+    local_addr: SocketAddr,
+    shared: Arc<Shared>,
+    phase: watch::Sender<Phase>,
+    accepting: JoinHandle<()>,
+}
+
+/// How a drain went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were open when it began.
+    pub connections: usize,
+    /// Of these, those that the deadline cut off.
+    pub cut_off: usize,
+}
+
+/// What the accept loop and all connections share.
+pub(super) struct Shared {
+    pub wiring: ArcSwap<Wiring>,
+    slots: Arc<Semaphore>,
+    accept_failures: AtomicU64,
+}
+
+impl Server {
+    /// Begins to accept connections: on shard 0, for all shards.
+    pub fn start(listener: Listener, shards: &Shards, wiring: Wiring) -> Server {
+        let shared = Arc::new(Shared {
+            wiring: ArcSwap::from_pointee(wiring),
+            slots: Arc::new(Semaphore::new(CONNECTIONS_MAX as usize)),
+            accept_failures: AtomicU64::new(0),
+        });
+        let (phase, phase_rx) = watch::channel(Phase::Serving);
+        let local_addr = listener.local_addr();
+        let dealer = Dealer { shared: Arc::clone(&shared), shards: shards.clone(), phase: phase_rx, next: 0 };
+        let accepting = shards.spawn_on(0, "accept connections", dealer.run(listener));
+        Server { local_addr, shared, phase, accepting }
+    }
+
+    /// The address with its actual port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Exchanges what is served, from the next request on. No connection is closed.
+    pub fn rewire(&self, wiring: Wiring) {
+        self.shared.wiring.store(Arc::new(wiring));
+    }
+
+    /// Connections that are open.
+    pub fn connections(&self) -> usize {
+        (CONNECTIONS_MAX as usize).saturating_sub(self.shared.slots.available_permits())
+    }
+
+    /// How often a connection could not be accepted, as when the process has no file descriptors left.
+    pub fn accept_failures(&self) -> u64 {
+        self.shared.accept_failures.load(Ordering::Relaxed)
+    }
+
+    /// Stops accepting, lets the requests that are under way finish until `deadline`, and closes.
+    pub async fn drain(self, deadline: Instant) -> Drained {
+        let connections = self.connections();
+        self.phase.send_replace(Phase::Draining);
+        // The loop only ends; if it panicked, there is nothing to wait for either.
+        let _ = self.accepting.await;
+        let all_closed = || self.shared.slots.acquire_many(CONNECTIONS_MAX);
+        let cut_off = match timeout_at(deadline, all_closed()).await {
+            Ok(_) => 0,
+            Err(_) => (CONNECTIONS_MAX as usize).saturating_sub(self.shared.slots.available_permits()),
+        };
+        self.phase.send_replace(Phase::Closed);
+        // Connections end at once now.
+        let _ = all_closed().await;
+        Drained { connections, cut_off }
+    }
+}
+
+/// The accept loop.
+struct Dealer {
+    shared: Arc<Shared>,
+    shards: Shards,
+    phase: watch::Receiver<Phase>,
+    next: usize,
+}
+
+impl Dealer {
+    async fn run(mut self, listener: Listener) {
+        let mut phase = self.phase.clone();
+        tokio::select! {
+            // An error means that the server was dropped: nobody wants the connections any more.
+            _ = phase.wait_for(|phase| *phase > Phase::Serving) => {}
+            () = self.accept(listener) => {}
+        }
+    }
+
+    /// Accepts until it is dropped. Whatever fails, it goes on: the listener has to be there when the cause has gone.
+    async fn accept(&mut self, listener: Listener) {
+        let listener = match TcpListener::from_std(listener.socket) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "cannot accept connections"),
+        };
+        let mut backoff = BACKOFF.0;
+        loop {
+            match listener.accept().await.and_then(|(stream, peer)| Ok((prepared(stream)?, peer))) {
+                Ok((stream, peer)) => {
+                    backoff = BACKOFF.0;
+                    // The semaphore is never closed.
+                    let Ok(slot) = Arc::clone(&self.shared.slots).acquire_owned().await else { return };
+                    self.deal(stream, peer, slot);
+                }
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(error) => {
+                    self.shared.accept_failures.fetch_add(1, Ordering::Relaxed);
+                    if backoff == BACKOFF.0 {
+                        tracing::warn!(%error, "cannot accept a connection, trying again");
+                    }
+                    sleep(backoff).await;
+                    backoff = (backoff * 2).min(BACKOFF.1);
+                }
+            }
+        }
+    }
+
+    fn deal(&mut self, stream: TcpStream, peer: SocketAddr, slot: connection::Slot) {
+        let shard = self.next;
+        self.next = (shard + 1) % self.shards.len();
+        let connection = Connection { shared: Arc::clone(&self.shared), shard, phase: self.phase.clone(), slot };
+        // Detached: the drain waits for its slot, the shard for its end.
+        drop(self.shards.spawn_on(shard, "serve a connection", async move {
+            if let Err(error) = connection.serve(stream).await {
+                tracing::debug!(%peer, error = %error, "connection ended");
+            }
+        }));
+    }
+}
+
+/// Leaves this shard's reactor, for the shard that the connection is dealt to.
+fn prepared(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    stream.into_std()
+}
+
+/// Whether an accept failed only because the peer has gone already.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, InvalidInput, NotConnected};
+    // `set_nodelay` says InvalidInput on some systems when the peer has reset the connection.
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | InvalidInput | NotConnected)
+}
