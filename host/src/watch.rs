@@ -164,7 +164,7 @@ impl Watch {
                 Err(RecvTimeoutError::Timeout) => self.check(),
                 Ok(Message::Watch(set)) => {
                     self.replace(set);
-                    Next::Look
+                    self.settle(None)
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Next::End,
             };
@@ -204,9 +204,9 @@ impl Watch {
         }
     }
 
+    /// Takes another set. Has to be followed by a look, which also arms the folders of the set.
     fn replace(&mut self, set: WatchSet) {
         self.set = set;
-        self.eyes.look_at(&self.set);
         self.base = Content::read(&self.set).with_history(&self.base);
     }
 

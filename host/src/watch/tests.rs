@@ -54,8 +54,13 @@ fn files<const N: usize>(files: [&Path; N]) -> WatchSet {
     WatchSet { files: files.map(Path::to_owned).to_vec(), ..WatchSet::default() }
 }
 
+/// As on a machine whose limit of watches is reached.
+fn no_events() -> Eyes {
+    Eyes::adopt(Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch)))
+}
+
 fn by_check(set: WatchSet) -> (Watcher, Receiver<Change>) {
-    Watcher::start_with(set, BY_CHECK, |_| Eyes::adopt(Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch))))
+    Watcher::start_with(set, BY_CHECK, |_| no_events())
 }
 
 async fn next(changes: &mut Receiver<Change>) -> Change {
@@ -244,6 +249,16 @@ async fn another_set_keeps_what_was_known_and_takes_the_new_as_it_is() {
     assert_eq!(next(&mut changes).await, changed([&kept]));
     scene.write("new", "1");
     assert_eq!(next(&mut changes).await, changed([&new]));
+}
+
+#[tokio::test]
+async fn a_change_that_no_event_told_is_found_when_the_set_is_replaced() {
+    let scene = Scene::new();
+    let kept = scene.write("kept", "0");
+    let (watcher, mut changes) = Watcher::start_with(files([&kept]), BY_EVENT, |_| no_events());
+    scene.write("kept", "1");
+    watcher.watch(files([&kept]));
+    assert_eq!(next(&mut changes).await, changed([&kept]));
 }
 
 #[tokio::test]
