@@ -7,6 +7,7 @@
 //! ```
 
 pub mod admin;
+pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod data;
@@ -14,6 +15,9 @@ pub mod destination;
 pub mod exporter;
 pub mod plugin;
 pub mod receiver;
+pub mod report;
+pub mod scaffold;
 pub mod shard;
 pub mod telemetry;
+pub mod topology;
 pub mod watch;

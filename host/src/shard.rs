@@ -46,6 +46,11 @@ impl Shards {
         self.shards.len()
     }
 
+    /// The runtime of each, for what keeps track of its own tasks.
+    pub fn handles(&self) -> Vec<Handle> {
+        self.shards.iter().map(|shard| shard.runtime.clone()).collect()
+    }
+
     /// Runs `future` on a shard, counted from 0 (and round and round, so that any number will do).
     ///
     /// The task is known by `name` until it ends; after a shutdown it does not run at all, and joining it fails.

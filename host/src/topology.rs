@@ -118,8 +118,20 @@ impl Signals {
         }
     }
 
-    /// SIGHUP.
-    async fn hung_up(&mut self) {
-        self.hangup.recv().await;
+    /// Whichever comes next.
+    async fn told(&mut self) -> Told {
+        tokio::select! {
+            _ = self.hangup.recv() => Told::Reload,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.terminate.recv() => Told::End,
+        }
     }
+}
+
+/// What a signal asks for.
+enum Told {
+    /// SIGINT, SIGTERM.
+    End,
+    /// SIGHUP.
+    Reload,
 }

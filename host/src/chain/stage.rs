@@ -1,5 +1,6 @@
 //! A configured step of a chain: one plugin, one instance a shard, and what its answers and faults do to a batch.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -13,7 +14,7 @@ use crate::config::spec::OnError;
 use crate::data::batch::Batch;
 use crate::data::intake::Refusal;
 use crate::data::overlay::AnswerProblem;
-use crate::plugin::{Fault, Kind, Slot};
+use crate::plugin::{Fault, Kind, Plan, Plugin, Slot, Stage};
 use crate::telemetry::metrics::{FaultLabels, Metrics, StageLabels};
 
 /// When a client may send a request again that a faulting plugin kept from being taken.
@@ -25,6 +26,8 @@ pub struct Step {
     pub(super) id: String,
     /// What its plugin is for.
     pub(super) kind: Kind,
+    stage: Stage,
+    plan: Arc<Plan>,
     on_error: OnError,
     /// Positions in the projection of the fields that it reads, in its plan's order.
     reads: Vec<usize>,
@@ -78,9 +81,26 @@ impl Step {
         slots: Vec<Slot>,
         meter: StepMeter,
     ) -> Option<Step> {
-        let kind = slots.first()?.stage().plugin().kind();
+        let first = slots.first()?;
+        let (stage, plan) = (first.stage().clone(), Arc::clone(first.plan()));
+        let kind = stage.plugin().kind();
         let slots = slots.into_iter().map(Mutex::new).collect();
-        Some(Step { id, kind, on_error, reads, writes, sampling, slots, meter })
+        Some(Step { id, kind, stage, plan, on_error, reads, writes, sampling, slots, meter })
+    }
+
+    /// The stage's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its plugin.
+    pub fn plugin(&self) -> &Plugin {
+        self.stage.plugin()
+    }
+
+    /// What the plugin reads and writes.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Runs the plugin over what is left of the batch. The answer is what it dropped.

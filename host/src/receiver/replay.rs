@@ -72,6 +72,11 @@ struct Item {
 type Sink<'a> = dyn FnMut(Item) -> ControlFlow<()> + 'a;
 
 impl Replay {
+    /// Whether the files are there.
+    pub fn check(spec: &ReplaySpec) -> Result<(), ReplayError> {
+        source::files(&spec.paths).map(drop)
+    }
+
     /// Finds the files, and begins to hand them over on a shard.
     pub fn start(
         receiver: &str,

@@ -147,7 +147,7 @@ fn grants(stage: &StageSpec, plugin: &Plugin) -> Vec<Grant> {
     match stage.plugin {
         PluginSource::Standard(_) => {
             let needed = plugin.imports().iter().filter_map(|import| match import {
-                Import::Grant(grant) => Some(*grant),
+                Import::Granted(grant) => Some(*grant),
                 _ => None,
             });
             stage.grants.iter().copied().chain(needed).collect()

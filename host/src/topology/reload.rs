@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Signals;
+use super::{Signals, Told};
 use super::running::{Running, watch_set};
 use crate::admin::status::ReloadOutcome;
 use crate::config::{Loaded, Problems};
@@ -20,15 +20,17 @@ pub(super) async fn until_told(mut running: Running, set: WatchSet, signals: &mu
     let (watcher, mut changes) = Watcher::start(set, QUIET);
     loop {
         tokio::select! {
-            () = signals.ended() => {
-                tracing::info!("told to end; a second signal ends without waiting");
-                return running;
-            }
+            told = signals.told() => match told {
+                Told::End => {
+                    tracing::info!("told to end; a second signal ends without waiting");
+                    return running;
+                }
+                Told::Reload => tracing::info!("SIGHUP: reloading"),
+            },
             () = running.exhausted() => {
                 tracing::info!("every replay is through, and nothing else is configured");
                 return running;
             }
-            () = signals.hung_up() => tracing::info!("SIGHUP: reloading"),
             Some(change) = changes.recv() => announce(&change),
         }
         tokio::select! {

@@ -37,7 +37,7 @@ pub fn configure(plugin: &Plugin, config: Value, signal: Signal) -> anyhow::Resu
     let stage = Stage::new(plugin, context)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     match runtime.block_on(stage.start()) {
-        Ok(instance) => Ok(Trial::Taken(instance.plan().clone())),
+        Ok(instance) => Ok(Trial::Taken(Plan::clone(instance.plan()))),
         Err(StartFault::Refused { reason, .. }) => Ok(Trial::Refused(reason)),
         Err(fault) => Err(fault.into()),
     }
