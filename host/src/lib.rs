@@ -14,5 +14,6 @@ pub mod destination;
 pub mod exporter;
 pub mod plugin;
 pub mod receiver;
+pub mod scaffold;
 pub mod telemetry;
 pub mod watch;

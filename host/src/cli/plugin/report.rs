@@ -35,9 +35,10 @@ pub fn configure(plugin: &Plugin, config: Value, signal: Signal) -> anyhow::Resu
         metrics: Metrics::default(),
     };
     let stage = Stage::new(plugin, context)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     match runtime.block_on(stage.start()) {
-        Ok(instance) => Ok(Trial::Taken(instance.plan().clone())),
+        Ok(instance) => Ok(Trial::Taken(instance.plan().as_ref().clone())),
         Err(StartFault::Refused { reason, .. }) => Ok(Trial::Refused(reason)),
         Err(fault) => Err(fault.into()),
     }
