@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn log_flags_count_after_the_verb_too() {
-        let cli = Cli::parse_from(["sluicebox", "-v", "run", "a.yaml", "-v", "--log-format", "json"]);
+        let cli = Cli::parse_from(["sluicebox", "run", "a.yaml", "-vv", "--log-format", "json"]);
         assert_eq!((cli.verbose, cli.log_format), (2, LogFormat::Json));
     }
 }

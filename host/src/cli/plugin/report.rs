@@ -35,7 +35,8 @@ pub fn configure(plugin: &Plugin, config: Value, signal: Signal) -> anyhow::Resu
         metrics: Metrics::default(),
     };
     let stage = Stage::new(plugin, context)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     match runtime.block_on(stage.start()) {
         Ok(instance) => Ok(Trial::Taken(Plan::clone(instance.plan()))),
         Err(StartFault::Refused { reason, .. }) => Ok(Trial::Refused(reason)),

@@ -18,7 +18,7 @@ pub struct Subject {
 /// Where a plugin comes from.
 pub enum Origin {
     /// The binary.
-    Standard(String),
+    Standard,
     /// A file.
     File(PathBuf),
     /// A crate, and what its build left.
@@ -33,7 +33,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Standard(_) => f.write_str("in this binary"),
+            Origin::Standard => f.write_str("in this binary"),
             Origin::File(path) => path.display().fmt(f),
             Origin::Crate { artifact, .. } => artifact.display().fmt(f),
         }
@@ -45,7 +45,7 @@ impl Subject {
     /// folder or file of that name is taken if there is no such plugin.
     pub fn named(argument: &str) -> anyhow::Result<Subject> {
         if let Some(wasm) = standard::bytes(argument) {
-            return Ok(Subject { origin: Origin::Standard(argument.to_owned()), wasm: wasm.to_owned() });
+            return Ok(Subject { origin: Origin::Standard, wasm: wasm.to_owned() });
         }
         let path = Path::new(argument);
         if path.is_dir() {
@@ -73,7 +73,7 @@ impl Subject {
     pub fn own_config(&self) -> Option<PathBuf> {
         match &self.origin {
             Origin::Crate { folder, .. } => Some(folder.join("config.json")).filter(|path| path.is_file()),
-            Origin::Standard(_) | Origin::File(_) => None,
+            Origin::Standard | Origin::File(_) => None,
         }
     }
 }

@@ -1,0 +1,6 @@
+//! The command line, through the real binary: exit codes, texts, and the way of a plugin from `new` to `inspect`.
+
+mod arguments;
+mod goldens;
+mod plugins;
+mod sluicebox;
