@@ -56,11 +56,11 @@ pub async fn validate(loaded: &Loaded) -> anyhow::Result<Result<Generation, Prob
     Ok(workshop.generation(&loaded.spec, 1, 1).await)
 }
 
-/// Runs pipeline files until a signal, or until every replay is through and nothing else could come.
+/// Runs pipeline files, which were loaded already, until a signal, or until every replay is through and nothing else could come.
 ///
 /// # Errors
 /// What kept it from starting. Later failures are told in the log, the metrics and the status.
-pub async fn run(options: RunOptions) -> anyhow::Result<()> {
+pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let plugin_metrics = PluginMetrics::default();
@@ -68,8 +68,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     admin::process::register(&mut registry);
     let board = Board::new(metrics.clone());
 
-    let loaded = load(&options.paths)?;
-    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let shutdown_timeout = loaded.spec.service.shutdown_timeout;
     let endpoint = loaded.spec.service.admin_endpoint.clone();
     let workshop = Workshop::new(metrics, plugin_metrics)?;

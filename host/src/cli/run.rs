@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
+use crate::config::Problems;
+use crate::topology::{self, RunOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +28,19 @@ pub struct Run {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
-        let Some(_loaded) = super::validate::load(&self.paths) else { return Ok(Outcome::Problems) };
-        anyhow::bail!("this build can validate pipeline files, not run them")
+        let Some(loaded) = super::validate::load(&self.paths) else { return Ok(Outcome::Problems) };
+        // The control side: reload, admin, signals. Data runs on the shards.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let options = RunOptions { paths: self.paths };
+        match runtime.block_on(topology::run(options, loaded)) {
+            Ok(()) => Ok(Outcome::Done),
+            Err(error) => match error.downcast::<Problems>() {
+                Ok(problems) => {
+                    eprintln!("{problems}");
+                    Ok(Outcome::Problems)
+                }
+                Err(error) => Err(error),
+            },
+        }
     }
 }

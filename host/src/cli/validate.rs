@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Outcome;
-use crate::config::{self, Loaded};
+use crate::config::Loaded;
+use crate::topology;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +27,11 @@ pub struct Validate {
 impl Validate {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let Some(loaded) = load(&self.paths) else { return Ok(Outcome::Problems) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        if let Err(problems) = runtime.block_on(topology::validate(&loaded))? {
+            eprintln!("{problems}");
+            return Ok(Outcome::Problems);
+        }
         let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
         println!("ok: {}, {}", count(loaded.files.len(), "file"), count(loaded.spec.pipelines.len(), "pipeline"));
         Ok(Outcome::Done)
@@ -34,7 +40,7 @@ impl Validate {
 
 /// Reads pipeline files with the process's environment, and prints what is wrong with them. None if they cannot run.
 pub(super) fn load(paths: &[PathBuf]) -> Option<Loaded> {
-    match config::load(paths, &|name| std::env::var(name).ok()) {
+    match topology::load(paths) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 eprintln!("{warning}\n");
