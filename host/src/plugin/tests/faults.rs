@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::spec::StageLimits;
 use crate::plugin::testing::{context, instance, stage, texts, view};
 use crate::plugin::{Fault, TICK};
 
@@ -71,31 +70,25 @@ async fn f58_an_endless_loop_is_killed_at_its_deadline() {
 
 #[tokio::test]
 async fn f58_a_runaway_call_shares_its_thread() {
-    let mut context = context("loop");
-    context.limits.deadline = Duration::from_millis(200);
-    let mut instance = stage("misbehaves", context).unwrap().start().await.unwrap();
+    let mut instance = instance("loop").await;
     let column = texts(["a"]);
     let view = view(&column);
     let call = instance.filter(&view);
     tokio::pin!(call);
-    let mut turns = 0;
-    let fault = loop {
+    // Other work of the same thread has its turns while the call still runs, and I/O and timers with it.
+    for _ in 0..20 {
         tokio::select! {
             biased;
-            answer = &mut call => break answer.unwrap_err(),
-            () = tokio::time::sleep(TICK) => turns += 1,
+            answer = &mut call => panic!("{answer:?}"),
+            () = tokio::time::sleep(TICK) => {}
         }
-    };
-    assert_eq!(fault.kind(), "deadline");
-    // Of some hundred ticks; few would mean that timers starved.
-    assert!(turns >= 10, "{turns} turns");
+    }
 }
 
 #[tokio::test]
 async fn f60_a_memory_bomb_stops_at_its_cap() {
-    let limits = StageLimits { memory: 16 << 20, ..StageLimits::default() };
     let mut context = context("hog");
-    context.limits = limits;
+    context.limits.memory = 16 << 20;
     let mut instance = stage("misbehaves", context).unwrap().start().await.unwrap();
     let column = texts(["a"]);
     let fault = instance.filter(&view(&column)).await.unwrap_err();
