@@ -195,7 +195,8 @@ fn componentize(module: &[u8]) -> Result<Vec<u8>, LoadError> {
     interface::check_core_imports(module)?;
     let encoder = wit_component::ComponentEncoder::default().module(module);
     let encoded = encoder.and_then(|encoder| encoder.validate(true).encode());
-    encoded.map_err(|error| LoadError::Broken(format!("{error:#}")))
+    // The module itself is whole; what the encoder does not like is how it fits the interface that it names.
+    encoded.map_err(|error| Mismatch::Types(format!("{error:#}")).into())
 }
 
 /// Asks a throw-away instance, which can reach nothing: every import but the log traps.

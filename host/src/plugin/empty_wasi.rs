@@ -51,7 +51,8 @@ fn link_interface(
 
 type Store<'a> = StoreContextMut<'a, Host>;
 
-fn answer_emptily(mut store: Store<'_>, ty: types::ComponentFunc, _: &[Val], results: &mut [Val]) -> Result<()> {
+fn answer_emptily(mut store: Store<'_>, ty: types::ComponentFunc, params: &[Val], results: &mut [Val]) -> Result<()> {
+    params.iter().try_for_each(|param| let_go(&mut store, param))?;
     for (result, ty) in results.iter_mut().zip(ty.results()) {
         *result = emptiest(&mut store, &ty)?;
     }
@@ -70,6 +71,20 @@ fn answer_random(store: Store<'_>, ty: types::ComponentFunc, params: &[Val], res
             Ok(())
         }
         _ => answer_emptily(store, ty, params, results),
+    }
+}
+
+/// Gives back the handles that a call lent, without which it would not end.
+fn let_go(store: &mut Store<'_>, param: &Val) -> Result<()> {
+    match param {
+        Val::Resource(handle) => {
+            let _: Resource<Nothing> = handle.try_into_resource(&mut *store)?;
+            Ok(())
+        }
+        Val::List(values) | Val::Tuple(values) => values.iter().try_for_each(|value| let_go(store, value)),
+        Val::Record(fields) => fields.iter().try_for_each(|(_, value)| let_go(store, value)),
+        Val::Variant(_, Some(value)) | Val::Option(Some(value)) => let_go(store, value),
+        _ => Ok(()),
     }
 }
 

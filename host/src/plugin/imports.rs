@@ -27,7 +27,8 @@ pub(super) struct Host {
     pub deadline: u64,
     /// State of the stage; reached only if it is granted.
     pub state: Arc<SharedState>,
-    log: Arc<Logbook>,
+    /// None: nobody listens.
+    log: Option<Arc<Logbook>>,
     metrics: Arc<StageMetrics>,
     /// Handles of its own metrics that this instance has used, so that the stage's lock is taken once a name.
     owns: HashMap<String, Option<Own>>,
@@ -38,7 +39,12 @@ pub(super) struct Host {
 
 impl Host {
     /// The host for a new instance of a stage.
-    pub fn new(limiter: Limiter, log: Arc<Logbook>, metrics: Arc<StageMetrics>, state: Arc<SharedState>) -> Host {
+    pub fn new(
+        limiter: Limiter,
+        log: Option<Arc<Logbook>>,
+        metrics: Arc<StageMetrics>,
+        state: Arc<SharedState>,
+    ) -> Host {
         let random = std::hash::RandomState::new().build_hasher().finish();
         Host {
             limiter,
@@ -55,10 +61,9 @@ impl Host {
 
     /// A host of which nothing can be reached, and that hears nothing: for asking a plugin who it is.
     pub fn alone(memory_max: usize) -> Host {
-        let log = Logbook::new(String::new(), String::new(), String::new(), Default::default());
         let labels = OwnLabels { pipeline: String::new(), processor: String::new(), plugin: String::new() };
         let metrics = PluginMetrics::default().stage(labels);
-        Host::new(Limiter::new(memory_max), Arc::new(log), Arc::new(metrics), Arc::new(SharedState::new(0)))
+        Host::new(Limiter::new(memory_max), None, Arc::new(metrics), Arc::new(SharedState::new(0)))
     }
 
     /// Forgets what an earlier call left.
@@ -72,12 +77,14 @@ impl Host {
         if level == Level::Error {
             self.words = Some(log::printable(message, log::LINE_BYTES_MAX));
         }
-        self.log.write(level, message);
+        if let Some(log) = &self.log {
+            log.write(level, message);
+        }
     }
 
     /// Whether a line of that level would be written.
     pub fn log_enabled(&self, level: Level) -> bool {
-        self.log.enabled(level)
+        self.log.as_ref().is_some_and(|log| log.enabled(level))
     }
 
     /// The last error line since this was last asked.
@@ -106,9 +113,9 @@ impl Host {
                 return None;
             }
             let own = self.metrics.own(&name, shape);
-            if own.is_none() {
+            if let (None, Some(log)) = (&own, &self.log) {
                 let why = "has a bad name, or there are too many";
-                self.log.write(Level::Warn, &format!("a metric of the plugin is not kept: `{name}` {why}"));
+                log.write(Level::Warn, &format!("a metric of the plugin is not kept: `{name}` {why}"));
             }
             self.owns.insert(name.clone(), own);
         }

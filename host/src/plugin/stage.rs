@@ -196,7 +196,7 @@ impl Stage {
         let inner = &*self.inner;
         let host = Host::new(
             Limiter::new(inner.limits.memory),
-            Arc::clone(&inner.log),
+            Some(Arc::clone(&inner.log)),
             Arc::clone(&inner.own_metrics),
             Arc::clone(&inner.state),
         );

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::{Engine, Instance, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
 use crate::config::spec::{Grant, StageLimits};
@@ -67,14 +68,15 @@ fn bring_target() {
     }
 }
 
-/// A context with every grant.
+/// A context with every grant and a long deadline.
 pub fn context(behaviour: &str) -> StageContext {
     StageContext {
         pipeline: "traces".to_owned(),
         processor: "guest".to_owned(),
         signal: Signal::Traces,
         config: serde_json::json!({ "behaviour": behaviour }),
-        limits: StageLimits::default(),
+        // Long, because tests share their machine: what is about the deadline sets its own.
+        limits: StageLimits { deadline: Duration::from_secs(10), ..StageLimits::default() },
         grants: Grant::ALL.to_vec(),
         empty_wasi: false,
         state: Arc::new(SharedState::new(1 << 20)),

@@ -1,10 +1,10 @@
 //! What a call can come to when a plugin misbehaves in it.
 
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::spec::StageLimits;
 use crate::plugin::testing::{context, instance, stage, texts, view};
 use crate::plugin::{Fault, TICK};
 
@@ -71,31 +71,25 @@ async fn f58_an_endless_loop_is_killed_at_its_deadline() {
 
 #[tokio::test]
 async fn f58_a_runaway_call_shares_its_thread() {
-    let mut context = context("loop");
-    context.limits.deadline = Duration::from_millis(200);
-    let mut instance = stage("misbehaves", context).unwrap().start().await.unwrap();
+    let mut instance = instance("loop").await;
     let column = texts(["a"]);
     let view = view(&column);
     let call = instance.filter(&view);
     tokio::pin!(call);
-    let mut turns = 0;
-    let fault = loop {
+    // Other work of the same thread has its turns while the call still runs, and I/O and timers with it.
+    for _ in 0..20 {
         tokio::select! {
             biased;
-            answer = &mut call => break answer.unwrap_err(),
-            () = tokio::time::sleep(TICK) => turns += 1,
+            answer = &mut call => panic!("{answer:?}"),
+            () = tokio::time::sleep(TICK) => {}
         }
-    };
-    assert_eq!(fault.kind(), "deadline");
-    // Of some hundred ticks; few would mean that timers starved.
-    assert!(turns >= 10, "{turns} turns");
+    }
 }
 
 #[tokio::test]
 async fn f60_a_memory_bomb_stops_at_its_cap() {
-    let limits = StageLimits { memory: 16 << 20, ..StageLimits::default() };
     let mut context = context("hog");
-    context.limits = limits;
+    context.limits.memory = 16 << 20;
     let mut instance = stage("misbehaves", context).unwrap().start().await.unwrap();
     let column = texts(["a"]);
     let fault = instance.filter(&view(&column)).await.unwrap_err();
@@ -142,22 +136,43 @@ async fn a_cancelled_call_leaves_no_instance() {
     assert!(instance.is_gone());
 }
 
-#[tokio::test]
-async fn f80_many_calls_leave_nothing_behind() {
+/// Set in the process that runs nothing but the test of leaks.
+const ALONE: &str = "SLUICEBOX_TEST_ALONE";
+
+#[test]
+fn f80_many_calls_leave_nothing_behind() {
+    // In a process of its own, because resident memory is the process's, and other tests move it.
+    if std::env::var_os(ALONE).is_none() {
+        let name = "plugin::tests::faults::f80_many_calls_leave_nothing_behind";
+        let mut alone = Command::new(std::env::current_exe().unwrap());
+        let output = alone.args(["--exact", name, "--nocapture"]).env(ALONE, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(call_many_times());
+}
+
+async fn call_many_times() {
     let mut instance = instance("drop-short-names").await;
     let column = texts(["a name", "b", "another name", "c"]);
     let view = view(&column);
-    for _ in 0..1_000 {
+    for _ in 0..10_000 {
         instance.filter(&view).await.unwrap();
     }
     let (guest, host) = (instance.memory(), resident_bytes());
-    for _ in 0..100_000 {
+    for _ in 0..200_000 {
         instance.filter(&view).await.unwrap();
     }
     assert_eq!(instance.memory(), guest);
-    // A leak of a hundred bytes a call would be 10 MB; other tests of the process run beside it, hence the slack.
+    // Ten bytes a call would be 2 MB.
     if let (Some(before), Some(after)) = (host, resident_bytes()) {
-        assert!(after < before + (256 << 20), "{before} → {after}");
+        assert!(after < before + (1 << 20), "{before} → {after}");
     }
 }
 

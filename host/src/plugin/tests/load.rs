@@ -4,7 +4,7 @@ use crate::plugin::testing::{engine, guest, plugin};
 use crate::plugin::{Digest, Kind, LoadError, Mismatch, Plugin};
 
 fn refusal(bytes: &[u8]) -> String {
-    Plugin::load(engine(), bytes).err().expect("not a plugin").to_string()
+    Plugin::load(engine(), bytes).expect_err("not a plugin").to_string()
 }
 
 fn wat(text: &str) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use super::by_hand::{self, DESCRIBES};
 use crate::data::Signal;
 use crate::plugin::testing::{context, engine, stage};
 use crate::plugin::{Fault, LoadError, Plugin, StartFault};
@@ -9,28 +10,6 @@ use crate::plugin::{Fault, LoadError, Plugin, StartFault};
 async fn start_fault(behaviour: &str) -> StartFault {
     stage("misbehaves", context(behaviour)).unwrap().start().await.err().expect("it does not start")
 }
-
-/// The core of a filter, with that text in it, whose exports have the right names and types.
-fn filter_with(text: &str) -> Vec<u8> {
-    let module = format!(
-        r#"(module
-            (memory (export "memory") 1)
-            {text}
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
-            (func (export "sluicebox:plugin/lifecycle@0.1.0#configure") (param i32 i32 i32) (result i32) unreachable)
-            (func (export "sluicebox:plugin/filter@0.1.0#filter") (param{}) (result i32) unreachable))"#,
-        " i32".repeat(15)
-    );
-    let mut module = wat::parse_str(module).unwrap();
-    let mut resolve = wit_parser::Resolve::default();
-    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/v0.1");
-    let (package, _) = resolve.push_path(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("filter-plugin")).unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
-    module
-}
-
-const DESCRIBES: &str = r#"(func (export "sluicebox:plugin/lifecycle@0.1.0#describe") (result i32) (i32.const 0))"#;
 
 #[tokio::test]
 async fn f64_a_trap_in_configure_names_the_plugin() {
@@ -47,7 +26,7 @@ async fn f64_a_trap_in_configure_names_the_plugin() {
 fn f64_a_trap_in_a_start_function_or_in_describe_is_a_load_error() {
     let traps = "(func $start unreachable) (start $start)";
     for module in [format!("{traps} {DESCRIBES}"), DESCRIBES.replace("(i32.const 0)", "unreachable")] {
-        let error = Plugin::load(engine(), &filter_with(&module)).unwrap_err();
+        let error = Plugin::load(engine(), &by_hand::filter(&module)).unwrap_err();
         assert!(matches!(error, LoadError::Describe(Fault::Trap { .. })), "{error:?}");
     }
 }
@@ -60,14 +39,14 @@ async fn f65_a_hang_in_configure_is_ended() {
 
 #[test]
 fn f65_a_hang_in_a_start_function_is_ended() {
-    let module = filter_with(&format!("(func $start (loop br 0)) (start $start) {DESCRIBES}"));
+    let module = by_hand::filter(&format!("(func $start (loop br 0)) (start $start) {DESCRIBES}"));
     let error = Plugin::load(engine(), &module).unwrap_err();
     assert!(matches!(error, LoadError::Describe(Fault::Deadline(_))), "{error:?}");
 }
 
 #[test]
 fn a_plugin_that_wants_too_much_memory_from_the_start_is_told() {
-    let module = filter_with(DESCRIBES);
+    let module = by_hand::filter(DESCRIBES);
     let described = Plugin::load(engine(), &module).unwrap();
     assert_eq!(described.describe().name, "");
     let mut small = context("keep");
