@@ -394,6 +394,8 @@ async fn e29_the_user_agent_names_program_and_version_and_e16_the_type() {
     let peer = Peer::grpc([]).await;
     let mut settings = OtlpClientSpec { compression: Compression::Gzip, ..client(&peer.url) };
     settings.headers.insert("x-token".to_owned(), crate::config::spec::Secret::new("s3cret".to_owned()));
+    let exporter = Exporter::build(&TargetSpec::OtlpGrpc(settings.clone())).unwrap();
+    assert!(!format!("{exporter:?} {settings:?}").contains("s3cret"), "E36");
     let destination = start(&spec(settings), &Metrics::default());
     let _ = destination.offer(0, spans(&["a"])).unwrap();
     let headers = peer.await_seen(1).await.remove(0).headers;
@@ -404,7 +406,6 @@ async fn e29_the_user_agent_names_program_and_version_and_e16_the_type() {
         (&"application/grpc".parse().unwrap(), &"gzip".parse().unwrap())
     );
     assert_eq!(headers["x-token"], "s3cret");
-    assert!(!format!("{destination:?}").contains("s3cret"), "E36");
 }
 
 #[tokio::test]

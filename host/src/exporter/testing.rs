@@ -48,6 +48,8 @@ pub struct Seen {
     pub body: Bytes,
     /// When it came.
     pub at: tokio::time::Instant,
+    /// HTTP: the connection that it came on, counted from 0.
+    pub connection: usize,
 }
 
 /// A server, with its script and its memory.
@@ -169,6 +171,7 @@ async fn call(
             headers: headers.clone(),
             body: message.into_inner(),
             at: tokio::time::Instant::now(),
+            connection: 0,
         };
         let reply = replies.lock().pop_front().unwrap_or(Reply::Taken(Vec::new()));
         memory.lock().push(seen);
@@ -217,7 +220,8 @@ impl Peer<HttpReply> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (replies, memory) = (script.clone(), seen.clone());
         let task = tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
+            for connection in 0.. {
+                let Ok((stream, _)) = listener.accept().await else { return };
                 let (replies, memory) = (replies.clone(), memory.clone());
                 let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
                     let (replies, memory) = (replies.clone(), memory.clone());
@@ -226,11 +230,11 @@ impl Peer<HttpReply> {
                         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
                         let (path, at) = (head.uri.path().to_owned(), tokio::time::Instant::now());
                         let reply = replies.lock().pop_front().unwrap_or_else(|| answer(200, &[], Bytes::new()));
-                        memory.lock().push(Seen { path, headers: head.headers, body, at });
+                        memory.lock().push(Seen { path, headers: head.headers, body, at, connection });
                         Ok::<_, Infallible>(reply)
                     }
                 });
-                let io = hyper_util::rt::TokioIo::new(connection);
+                let io = hyper_util::rt::TokioIo::new(stream);
                 let executor = hyper_util::rt::TokioExecutor::new();
                 let server = hyper_util::server::conn::auto::Builder::new(executor);
                 tokio::spawn(async move { server.serve_connection(io, service).await.map_err(drop) });
