@@ -124,3 +124,27 @@ fn prefix(compressed: u8, length: usize) -> Result<[u8; PREFIX], Failure> {
     let [a, b, c, d] = length.to_be_bytes();
     Ok([compressed, a, b, c, d])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exporter::testing::client;
+
+    #[tokio::test]
+    async fn a_request_goes_out_without_a_copy() {
+        let exporter = OtlpGrpc::build(&client("http://127.0.0.1:4317")).unwrap();
+        let request = Bytes::from(vec![7; 50_000]);
+        let frames = exporter.prepare(&[request.clone(), request.clone()]).await.unwrap();
+        let [head, first, second] = frames.chunks() else { panic!("{} chunks", frames.chunks().len()) };
+        assert_eq!(head.as_ref(), [0, 0, 1, 0x86, 0xa0]);
+        assert_eq!((first.as_ptr(), second.as_ptr()), (request.as_ptr(), request.as_ptr()));
+    }
+
+    #[test]
+    fn the_timeout_has_at_most_eight_digits() {
+        assert_eq!(timeout_header(Duration::from_secs(10)), "10000m");
+        assert_eq!(timeout_header(Duration::from_micros(1)), "1m");
+        assert_eq!(timeout_header(Duration::from_secs(1_000_000)), "1000000S");
+        assert_eq!(timeout_header(Duration::MAX), "99999999S");
+    }
+}

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
+use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,9 +57,9 @@ pub struct Seen {
 pub struct Peer<R> {
     /// Its address as a URL.
     pub url: String,
-    script: Arc<Mutex<VecDeque<R>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
     task: JoinHandle<()>,
+    script: PhantomData<R>,
 }
 
 impl<R> Drop for Peer<R> {
@@ -138,22 +139,25 @@ impl Peer<Reply> {
 
     /// A gRPC server on a listener.
     pub fn grpc_on(listener: TcpListener, script: impl IntoIterator<Item = Reply>) -> Self {
+        Peer::grpc_as(tonic::transport::Server::builder(), listener, script)
+    }
+
+    /// A gRPC server with settings of its own, on a listener.
+    pub fn grpc_as(
+        server: tonic::transport::Server,
+        listener: TcpListener,
+        script: impl IntoIterator<Item = Reply>,
+    ) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let script: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
+        let replies: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (replies, memory) = (script.clone(), seen.clone());
+        let memory = seen.clone();
         let service =
             service_fn(move |request: Request<tonic::body::Body>| call(request, replies.clone(), memory.clone()));
         let task = tokio::spawn(async move {
-            let server = tonic::transport::Server::builder();
             server.serve_with_incoming(service, TcpListenerStream::new(listener)).await.unwrap();
         });
-        Peer { url, script, seen, task }
-    }
-
-    /// Answers that were not given yet.
-    pub fn script_left(&self) -> usize {
-        self.script.lock().len()
+        Peer { url, seen, task, script: PhantomData }
     }
 }
 
@@ -216,9 +220,9 @@ impl Peer<HttpReply> {
     pub async fn http(script: impl IntoIterator<Item = HttpReply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let script: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
+        let replies: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (replies, memory) = (script.clone(), seen.clone());
+        let memory = seen.clone();
         let task = tokio::spawn(async move {
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
@@ -240,7 +244,7 @@ impl Peer<HttpReply> {
                 tokio::spawn(async move { server.serve_connection(io, service).await.map_err(drop) });
             }
         });
-        Peer { url, script, seen, task }
+        Peer { url, seen, task, script: PhantomData }
     }
 }
 

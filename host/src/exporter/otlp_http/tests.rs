@@ -86,7 +86,7 @@ async fn e30_json_is_one_document_of_the_merged_request() {
 }
 
 #[tokio::test]
-async fn f30_of_all_statuses_four_are_retried() {
+async fn e11_f30_of_all_statuses_four_are_retried() {
     let statuses = 200..=599u16;
     let peer = Peer::http(statuses.clone().map(|status| answer(status, &[], ""))).await;
     let exporter = OtlpHttp::build(&spec(&peer.url)).unwrap();
@@ -133,7 +133,7 @@ async fn f31_a_date_to_come_is_a_wait_and_one_gone_by_is_none() {
 }
 
 #[tokio::test]
-async fn f32_partial_success_is_read_in_both_encodings() {
+async fn e09_e10_f32_partial_success_is_read_in_both_encodings() {
     let json = r#"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"why"}}"#;
     let outcome = Outcome { rejected: 1, message: "why".to_owned() };
     let reply = answer(200, &[("content-type", "application/json")], json);
@@ -168,7 +168,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn f33_huge_answers_are_neither_kept_nor_retried() {
+async fn e02_f33_huge_answers_are_neither_kept_nor_retried() {
     let huge = vec![0u8; response::RESPONSE_BYTES_MAX + 1];
     let failure = attempt_answered(answer(200, &[], huge.clone())).await.unwrap_err();
     assert_eq!((failure.is_retryable(), failure.to_string()), (false, "the answer is over 4 MiB".to_owned()));
