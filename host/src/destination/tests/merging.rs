@@ -171,3 +171,29 @@ async fn merging_stays_below_what_peers_take() {
     sizes.sort_unstable();
     assert_eq!(sizes, [1, 2, 2, 2, 5], "only what came as one request is larger");
 }
+
+#[tokio::test]
+async fn lanes_work_on_runtimes_of_their_own() {
+    let peer = Peer::grpc([]).await;
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtimes = [runtime(), runtime()];
+    let shards: Vec<_> = runtimes.iter().map(|runtime| runtime.handle().clone()).collect();
+    let metrics = Metrics::default();
+    let destination = Destination::start(ID, &spec(client(&peer.url)), &shards, &metrics).unwrap();
+    let senders = (0..2).map(|shard| {
+        let destination = destination.clone();
+        shards[shard].spawn(async move {
+            for _ in 0..100 {
+                let _ = destination.offer(shard, spans(&["a"])).unwrap();
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.unwrap();
+    }
+    drain(&destination, LONG).await;
+    assert_eq!(account(&metrics), Account { sent: 200, ..Account::default() });
+    assert_eq!((queued(&metrics), destination.held_bytes()), ((0, 0), 0));
+    runtimes.into_iter().for_each(tokio::runtime::Runtime::shutdown_background);
+}
