@@ -8,7 +8,8 @@
 //!
 //! A pipeline reserves at all its destinations before it sends to any, so that one that is full makes no
 //! duplicates at the others (E33). Destinations outlive generations of pipelines: their queues survive a reload
-//! that does not change them. A network target has one lane a shard; a file and the console have one lane in all.
+//! that does not change them. The owner drains a destination; one that is just dropped still delivers what it has,
+//! without a deadline. A network target has one lane a shard; a file and the console have one lane in all.
 
 pub mod backoff;
 pub mod batch;
@@ -30,7 +31,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::spec::{ExporterSpec, QueueSpec, TargetSpec};
+use crate::config::spec::{BatchSpec, Encoding, ExporterSpec, QueueSpec, TargetSpec};
 use crate::data::Payload;
 use crate::exporter::{BuildError, Exporter};
 use crate::telemetry::metrics::Metrics;
@@ -45,6 +46,10 @@ pub use charge::{Charge, Verdict};
 
 /// Without a queue, clients wait for the delivery; so many bytes of theirs may wait together.
 const UNQUEUED_BYTES_MAX: usize = 64 << 20;
+
+/// How many times larger than its protobuf form a request is at most, by experience, when it is written as JSON.
+/// Batches are limited as protobuf, and must be within the limit of a request as what they are sent as (E1).
+const JSON_GROWTH: usize = 4;
 
 /// What a client that finds the queue full is told to wait.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
@@ -138,6 +143,12 @@ impl Destination {
             TargetSpec::OtlpHttp(http) => (shards.len(), http.client.max_in_flight.get()),
             TargetSpec::File(_) | TargetSpec::Debug(_) => (1, 1),
         };
+        let batch = match &spec.target {
+            TargetSpec::OtlpHttp(http) if http.encoding == Encoding::Json => {
+                BatchSpec { max_bytes: spec.batch.max_bytes / JSON_GROWTH, ..spec.batch.clone() }
+            }
+            _ => spec.batch.clone(),
+        };
         let meter = Arc::new(Meter::new(id, capacity, metrics));
         let (stop_tx, stop) = Stop::channel();
         let places = (capacity / ENTRY_BYTES).saturating_add(1).min(tokio::sync::Semaphore::MAX_PERMITS);
@@ -149,7 +160,7 @@ impl Destination {
                 Exporter::build(&spec.target)?
             };
             let (sender, entries) = mpsc::channel(places);
-            let batcher = Batcher::new(&spec.batch, meter.clone());
+            let batcher = Batcher::new(&batch, meter.clone());
             let (retry, stop, meter) = (spec.retry.clone(), stop.clone(), meter.clone());
             let courier = Courier { exporter, retry, answerable, meter, stop };
             lanes.push(sender);

@@ -13,6 +13,7 @@ pub mod answer;
 pub mod calendar;
 pub mod compress;
 pub mod debug;
+pub mod endpoint;
 pub mod file;
 pub mod frames;
 pub mod grpc_status;
@@ -27,6 +28,7 @@ pub mod tls;
 pub mod testing;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -38,6 +40,13 @@ pub use outcome::{Failure, Outcome};
 
 /// The `User-Agent` of every request (E29).
 pub const USER_AGENT: &str = concat!("sluicebox/", env!("CARGO_PKG_VERSION"));
+
+/// Silence on an HTTP/2 connection with open requests after which it is pinged, and the time a ping may take. Both
+/// stay below the usual attempt timeout, so that a dead connection is replaced and not tried again (F34).
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for the system's own probes, which find dead connections that idle.
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// One exporter. A closed set, so that the data path has no indirect calls.
 #[derive(Debug)]
@@ -55,7 +64,7 @@ pub enum Exporter {
 /// An exporter cannot be built as the pipeline file describes it.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The endpoint cannot be used.
+    /// The endpoint cannot be used. Shown without a password that it may hold.
     #[error("the endpoint `{endpoint}` cannot be used: {why}; write it as http://host:port or https://host:port")]
     Endpoint {
         /// As configured.

@@ -374,4 +374,22 @@ mod tests {
         let piece = |record: u8| vec![0x4a, 1, 122, 0x0a, 11, 0x4a, 1, 121, 0x12, 6, 0x4a, 1, 120, 0x12, 1, record];
         assert_eq!(pieces.iter().map(|piece| piece.bytes.to_vec()).collect::<Vec<_>>(), [piece(97), piece(98)]);
     }
+
+    #[test]
+    fn e31_no_piece_has_an_envelope_without_records() {
+        // Resources and scopes, some of them with attributes or names, around "a" and "b".
+        let (empty_scope, named_scope) = ([0x12, 0].as_slice(), [0x12, 3, 0x1a, 1, 115].as_slice());
+        let full_scope = |record: u8| vec![0x12, 3, 0x12, 1, record];
+        let resource = |content: Vec<u8>| [vec![0x0a, content.len() as u8], content].concat();
+        let bytes = [
+            resource(vec![]),
+            resource([empty_scope, &full_scope(97), named_scope].concat()),
+            resource(named_scope.to_vec()),
+            resource([named_scope, &full_scope(98)].concat()),
+        ];
+        let payload = Payload { signal: Signal::Traces, bytes: bytes.concat().into(), records: 2 };
+        let pieces = Split::new(&payload, Limits { records: 1, bytes: 0 }).unwrap();
+        let pieces: Vec<_> = pieces.map(|piece| piece.unwrap().bytes).collect();
+        assert_eq!(pieces, [resource(full_scope(97)), resource(full_scope(98))]);
+    }
 }

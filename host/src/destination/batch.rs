@@ -15,6 +15,10 @@ use crate::config::spec::BatchSpec;
 use crate::data::split::{Limits, Split};
 use crate::data::{Payload, Signal};
 
+/// Payloads are merged only up to this size, though a single one may be larger: many peers take no more than the
+/// 4 MiB that are gRPC's custom, and refuse for good what is over it.
+const MERGED_BYTES_MAX: usize = 3 << 20;
+
 /// One entry of a queue: a payload and its place.
 #[derive(Debug)]
 pub struct Entry {
@@ -49,6 +53,11 @@ impl Batch {
         self.bytes += entry.payload.bytes.len();
         self.requests.push(entry.payload.bytes);
         self.shares.push(entry.share);
+    }
+
+    /// Whether any sender still waits for the verdict.
+    pub fn is_awaited(&self) -> bool {
+        self.shares.iter().any(Share::is_awaited)
     }
 
     /// Says how it ended for all of it, and gives the room back.
@@ -136,14 +145,16 @@ impl Batcher {
         let signal = entry.payload.signal;
         let Some(slot) = self.pending.get_mut(signal as usize) else { return };
         let fits = |batch: &Batch| {
-            self.limits.allow(batch.records + entry.payload.records, batch.bytes + entry.payload.bytes.len())
+            let bytes = batch.bytes + entry.payload.bytes.len();
+            bytes <= MERGED_BYTES_MAX && self.limits.allow(batch.records + entry.payload.records, bytes)
         };
         if slot.as_ref().is_some_and(|batch| !fits(batch)) {
             self.ready.extend(slot.take());
         }
         let batch = slot.get_or_insert_with(|| Batch::new(signal, now));
         batch.append(entry);
-        if batch.records >= self.spec.min_records as u64 || !self.limits.allow(batch.records + 1, batch.bytes + 1) {
+        let full = !self.limits.allow(batch.records + 1, batch.bytes + 1) || batch.bytes >= MERGED_BYTES_MAX;
+        if full || batch.records >= self.spec.min_records as u64 {
             self.ready.extend(slot.take());
         }
     }

@@ -138,6 +138,11 @@ impl Share {
         Share { held: self.held.clone(), settled: false }
     }
 
+    /// Whether somebody still waits for the verdict.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.held.reply.as_ref().is_some_and(|reply| !reply.is_closed())
+    }
+
     /// Says how it ended for this piece.
     pub(super) fn settle(mut self, verdict: Verdict) {
         self.held.worst.fetch_max(verdict as u8, Ordering::AcqRel);

@@ -1,8 +1,9 @@
 //! Delivering one batch: attempts and waits until it is taken, refused or given up, and the account of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::backoff::Backoff;
 use super::batch::Batch;
@@ -43,6 +44,8 @@ enum End {
     Refused(Failure),
     Exhausted(Failure),
     Stopped,
+    /// All its senders have hung up: they still have the records.
+    Abandoned,
 }
 
 impl Courier {
@@ -73,6 +76,9 @@ impl Courier {
                 Err(failure) if failure.is_retryable() => failure,
                 Err(failure) => return End::Refused(failure),
             };
+            if self.answerable == Answerable::Sender && !batch.is_awaited() {
+                return End::Abandoned;
+            }
             let Some(wait) = backoff.wait(started.elapsed(), failure.after()) else { return End::Exhausted(failure) };
             tracing::warn!(
                 exporter = self.meter.exporter(),
@@ -80,7 +86,19 @@ impl Courier {
                 wait_ms = wait.as_millis() as u64,
                 "delivery failed and will be tried again: {failure}"
             );
-            tokio::time::sleep(wait).await;
+            self.pause(wait).await;
+        }
+    }
+
+    /// Waits. A wait that a shutdown comes into ends at once, since there may be no time for another try.
+    async fn pause(&self, wait: Duration) {
+        let rest = sleep(wait);
+        match self.stop.is_asked() {
+            true => rest.await,
+            false => tokio::select! {
+                () = rest => {}
+                () = self.stop.asked() => {}
+            },
         }
     }
 
@@ -105,6 +123,7 @@ impl Courier {
                 tracing::error!(exporter, records, "given up after the last attempt: {}", said(&failure));
                 self.give_up(batch, Loss::RetriesExhausted)
             }
+            End::Abandoned => self.give_up(batch, Loss::RetriesExhausted),
             End::Stopped => {
                 tracing::error!(exporter, records, "given up, since the time for the shutdown is over");
                 self.give_up(batch, Loss::Shutdown)

@@ -19,6 +19,11 @@ impl Stop {
         (tx, Stop(rx))
     }
 
+    /// Whether the destination has to come to an end.
+    pub fn is_asked(&self) -> bool {
+        self.0.borrow().is_some() || self.0.has_changed().is_err()
+    }
+
     /// Ends when the destination has to come to an end; the deadline is still ahead.
     pub async fn asked(&self) {
         let mut stop = self.0.clone();

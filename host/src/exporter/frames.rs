@@ -29,16 +29,22 @@ impl Frames {
 
     /// A body of `head` and these chunks, small neighbours joined.
     pub fn joined(head: &[u8], chunks: &[Bytes]) -> Self {
-        let mut out = Vec::with_capacity(chunks.len() + 1);
-        let mut small = head.to_vec();
+        let is_small = |chunk: &&Bytes| chunk.len() < WHOLE_MIN;
+        let mut small_left = head.len() + chunks.iter().filter(is_small).map(Bytes::len).sum::<usize>();
+        let mut out = Vec::new();
+        let mut small = Vec::with_capacity(small_left.min(JOINED_MAX + WHOLE_MIN));
+        small.extend_from_slice(head);
         for chunk in chunks {
-            if chunk.len() < WHOLE_MIN {
+            let whole = chunk.len() >= WHOLE_MIN;
+            if !whole {
                 small.extend_from_slice(chunk);
             }
-            if !small.is_empty() && (chunk.len() >= WHOLE_MIN || small.len() >= JOINED_MAX) {
-                out.push(std::mem::take(&mut small).into());
+            if !small.is_empty() && (whole || small.len() >= JOINED_MAX) {
+                small_left -= small.len();
+                let room = Vec::with_capacity(small_left.min(JOINED_MAX + WHOLE_MIN));
+                out.push(std::mem::replace(&mut small, room).into());
             }
-            if chunk.len() >= WHOLE_MIN {
+            if whole {
                 out.push(chunk.clone());
             }
         }

@@ -4,11 +4,10 @@
 //! goes to HTTP/2 as the chunks that it came in, and an answer is read by code that cannot panic on it. The
 //! channel brings connecting, reconnecting, TLS and keep-alive.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE};
 use http::{Method, Request, Uri, Version};
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
@@ -17,18 +16,13 @@ use tower::ServiceExt;
 use super::compress::compress;
 use super::grpc_status::GrpcStatus;
 use super::outcome::{Failure, Outcome, chain};
-use super::{BuildError, Frames, USER_AGENT, answer, response, tls};
-use crate::config::spec::{Compression, OtlpClientSpec, Secret};
+use super::{BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, TCP_KEEP_ALIVE, USER_AGENT};
+use super::{answer, endpoint, response, tls};
+use crate::config::spec::{Compression, OtlpClientSpec};
 use crate::data::Signal;
 
 /// Flag and length before each message (gRPC over HTTP/2, Length-Prefixed-Message).
 const PREFIX: usize = 5;
-/// Silence on a connection with open calls after which it is pinged, and the time a ping may take. Both stay
-/// below the usual attempt timeout, so that a dead connection is replaced and not tried again (F34).
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
-const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
-
 /// A client of one OTLP/gRPC endpoint, with one connection.
 #[derive(Debug)]
 pub struct OtlpGrpc {
@@ -41,16 +35,11 @@ pub struct OtlpGrpc {
 impl OtlpGrpc {
     /// Checks the settings; connects at the first attempt.
     pub fn build(spec: &OtlpClientSpec) -> Result<Self, BuildError> {
-        let refused = |why: String| BuildError::Endpoint { endpoint: spec.endpoint.clone(), why };
-        let uri: Uri = spec.endpoint.parse().map_err(|error: http::uri::InvalidUri| refused(error.to_string()))?;
-        let secure = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(refused("it does not begin with http:// or https://".to_owned())),
-        };
-        let mut endpoint = Endpoint::from(uri)
+        let uri = endpoint::parse(&spec.endpoint)?;
+        let secure = uri.scheme_str() == Some("https");
+        let mut peer = Endpoint::from(uri)
             .user_agent(USER_AGENT)
-            .map_err(|error| refused(chain(&error)))?
+            .map_err(|error| endpoint::refused(&spec.endpoint, chain(&error)))?
             .connect_timeout(spec.timeout)
             .tcp_nodelay(true)
             .tcp_keepalive(Some(TCP_KEEP_ALIVE))
@@ -58,16 +47,16 @@ impl OtlpGrpc {
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
         if secure {
             let tls = tls::for_tonic(&spec.tls)?;
-            endpoint = endpoint.tls_config(tls).map_err(|error| BuildError::Tls { why: chain(&error) })?;
+            peer = peer.tls_config(tls).map_err(|error| BuildError::Tls { why: chain(&error) })?;
         }
-        let mut headers = custom_headers(&spec.headers)?;
+        let mut headers = endpoint::headers(&spec.headers)?;
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert("grpc-timeout", timeout_header(spec.timeout));
         if let Some(name) = spec.compression.encoding() {
             headers.insert("grpc-encoding", HeaderValue::from_static(name));
         }
-        let channel = endpoint.connect_lazy();
+        let channel = peer.connect_lazy();
         Ok(OtlpGrpc { channel, headers, compression: spec.compression, timeout: spec.timeout })
     }
 
@@ -121,20 +110,6 @@ impl OtlpGrpc {
     }
 }
 
-/// The headers that the pipeline file names.
-pub fn custom_headers(spec: &BTreeMap<String, Secret>) -> Result<HeaderMap, BuildError> {
-    let mut headers = HeaderMap::with_capacity(spec.len() + 8);
-    for (name, value) in spec {
-        let refused = |why| BuildError::Header { name: name.clone(), why };
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused("that is not a header's name"))?;
-        let mut value = HeaderValue::from_str(value.expose())
-            .map_err(|_| refused("its value holds characters that a header must not have"))?;
-        value.set_sensitive(true);
-        headers.insert(key, value);
-    }
-    Ok(headers)
-}
-
 /// `grpc-timeout` has at most eight digits.
 fn timeout_header(timeout: Duration) -> HeaderValue {
     let text = match timeout.as_millis() {
@@ -148,4 +123,28 @@ fn prefix(compressed: u8, length: usize) -> Result<[u8; PREFIX], Failure> {
     let length = u32::try_from(length).map_err(|_| Failure::permanent("the request is over 4 GiB"))?;
     let [a, b, c, d] = length.to_be_bytes();
     Ok([compressed, a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exporter::testing::client;
+
+    #[tokio::test]
+    async fn a_request_goes_out_without_a_copy() {
+        let exporter = OtlpGrpc::build(&client("http://127.0.0.1:4317")).unwrap();
+        let request = Bytes::from(vec![7; 50_000]);
+        let frames = exporter.prepare(&[request.clone(), request.clone()]).await.unwrap();
+        let [head, first, second] = frames.chunks() else { panic!("{} chunks", frames.chunks().len()) };
+        assert_eq!(head.as_ref(), [0, 0, 1, 0x86, 0xa0]);
+        assert_eq!((first.as_ptr(), second.as_ptr()), (request.as_ptr(), request.as_ptr()));
+    }
+
+    #[test]
+    fn the_timeout_has_at_most_eight_digits() {
+        assert_eq!(timeout_header(Duration::from_secs(10)), "10000m");
+        assert_eq!(timeout_header(Duration::from_micros(1)), "1m");
+        assert_eq!(timeout_header(Duration::from_secs(1_000_000)), "1000000S");
+        assert_eq!(timeout_header(Duration::MAX), "99999999S");
+    }
 }

@@ -3,6 +3,9 @@
 //! Redirects are not followed: an answer that is not a success, nor one of the four statuses that the protocol
 //! lets a client retry, is a refusal for good.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
@@ -17,16 +20,14 @@ use rustls::pki_types::ServerName;
 
 use super::compress::compress;
 use super::frames::FramesBody;
-use super::otlp_grpc::custom_headers;
 use super::outcome::{Failure, Outcome, chain};
-use super::{BuildError, Frames, USER_AGENT, answer, response, retry_after, tls};
+use super::{BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, TCP_KEEP_ALIVE, USER_AGENT, endpoint};
+use super::{answer, response, retry_after, tls};
 use crate::config::spec::{Compression, Encoding, OtlpHttpClientSpec};
 use crate::data::{Signal, json};
 
 /// Idle connections are kept so long.
 const IDLE: Duration = Duration::from_secs(90);
-const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
-
 /// A client of one OTLP/HTTP endpoint, with a pool of connections.
 #[derive(Debug)]
 pub struct OtlpHttp {
@@ -43,7 +44,7 @@ impl OtlpHttp {
     pub fn build(spec: &OtlpHttpClientSpec) -> Result<Self, BuildError> {
         let [traces, metrics, logs] = Signal::ALL.map(|signal| url(spec, signal));
         let urls = [traces?, metrics?, logs?];
-        let mut headers = custom_headers(&spec.client.headers)?;
+        let mut headers = endpoint::headers(&spec.client.headers)?;
         headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(spec.encoding)));
         if let Some(name) = spec.client.compression.encoding() {
@@ -53,6 +54,9 @@ impl OtlpHttp {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(spec.client.max_in_flight.get())
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .build(connector(spec, &urls)?);
         let OtlpHttpClientSpec { client: common, encoding, .. } = spec;
         let (compression, timeout) = (common.compression, common.timeout);
@@ -156,12 +160,7 @@ fn url(spec: &OtlpHttpClientSpec, signal: Signal) -> Result<Uri, BuildError> {
         Some(whole) => whole.clone(),
         None => format!("{}{}", base.trim_end_matches('/'), signal.http_path()),
     };
-    let refused = |why: String| BuildError::Endpoint { endpoint: text.clone(), why };
-    let uri: Uri = text.parse().map_err(|error: http::uri::InvalidUri| refused(error.to_string()))?;
-    match uri.scheme_str() {
-        Some("http" | "https") if uri.host().is_some() => Ok(uri),
-        _ => Err(refused("it does not begin with http:// or https:// and a host".to_owned())),
-    }
+    endpoint::parse(&text)
 }
 
 /// Connects with TLS where the URL says `https`. The system's roots, slow to load, are read only then.

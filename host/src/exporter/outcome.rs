@@ -58,13 +58,15 @@ impl Failure {
 /// Characters of a peer's message that are kept: it goes into logs.
 const MESSAGE_CHARS_MAX: usize = 512;
 
-/// A peer's words, made fit for a log line: bounded, and with control characters escaped.
+/// A peer's words, made fit for a log line: bounded, and on one line.
 pub fn printable(words: &str) -> String {
-    words
-        .chars()
-        .take(MESSAGE_CHARS_MAX)
-        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-        .collect()
+    words.chars().take(MESSAGE_CHARS_MAX).flat_map(escaped).collect()
+}
+
+/// A character that cannot begin a line or move a terminal's cursor: a control character as it is written in code.
+pub fn escaped(c: char) -> impl Iterator<Item = char> {
+    let control = c.is_control();
+    control.then(|| c.escape_default()).into_iter().flatten().chain((!control).then_some(c))
 }
 
 /// An error with its causes, for a message: `connecting failed: connection refused`.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
+use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,15 +49,17 @@ pub struct Seen {
     pub body: Bytes,
     /// When it came.
     pub at: tokio::time::Instant,
+    /// HTTP: the connection that it came on, counted from 0.
+    pub connection: usize,
 }
 
 /// A server, with its script and its memory.
 pub struct Peer<R> {
     /// Its address as a URL.
     pub url: String,
-    script: Arc<Mutex<VecDeque<R>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
     task: JoinHandle<()>,
+    script: PhantomData<R>,
 }
 
 impl<R> Drop for Peer<R> {
@@ -136,22 +139,25 @@ impl Peer<Reply> {
 
     /// A gRPC server on a listener.
     pub fn grpc_on(listener: TcpListener, script: impl IntoIterator<Item = Reply>) -> Self {
+        Peer::grpc_as(tonic::transport::Server::builder(), listener, script)
+    }
+
+    /// A gRPC server with settings of its own, on a listener.
+    pub fn grpc_as(
+        server: tonic::transport::Server,
+        listener: TcpListener,
+        script: impl IntoIterator<Item = Reply>,
+    ) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let script: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
+        let replies: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (replies, memory) = (script.clone(), seen.clone());
+        let memory = seen.clone();
         let service =
             service_fn(move |request: Request<tonic::body::Body>| call(request, replies.clone(), memory.clone()));
         let task = tokio::spawn(async move {
-            let server = tonic::transport::Server::builder();
             server.serve_with_incoming(service, TcpListenerStream::new(listener)).await.unwrap();
         });
-        Peer { url, script, seen, task }
-    }
-
-    /// Answers that were not given yet.
-    pub fn script_left(&self) -> usize {
-        self.script.lock().len()
+        Peer { url, seen, task, script: PhantomData }
     }
 }
 
@@ -169,6 +175,7 @@ async fn call(
             headers: headers.clone(),
             body: message.into_inner(),
             at: tokio::time::Instant::now(),
+            connection: 0,
         };
         let reply = replies.lock().pop_front().unwrap_or(Reply::Taken(Vec::new()));
         memory.lock().push(seen);
@@ -213,11 +220,12 @@ impl Peer<HttpReply> {
     pub async fn http(script: impl IntoIterator<Item = HttpReply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let script: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
+        let replies: Arc<Mutex<VecDeque<_>>> = Arc::new(Mutex::new(script.into_iter().collect()));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (replies, memory) = (script.clone(), seen.clone());
+        let memory = seen.clone();
         let task = tokio::spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
+            for connection in 0.. {
+                let Ok((stream, _)) = listener.accept().await else { return };
                 let (replies, memory) = (replies.clone(), memory.clone());
                 let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
                     let (replies, memory) = (replies.clone(), memory.clone());
@@ -226,17 +234,17 @@ impl Peer<HttpReply> {
                         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
                         let (path, at) = (head.uri.path().to_owned(), tokio::time::Instant::now());
                         let reply = replies.lock().pop_front().unwrap_or_else(|| answer(200, &[], Bytes::new()));
-                        memory.lock().push(Seen { path, headers: head.headers, body, at });
+                        memory.lock().push(Seen { path, headers: head.headers, body, at, connection });
                         Ok::<_, Infallible>(reply)
                     }
                 });
-                let io = hyper_util::rt::TokioIo::new(connection);
+                let io = hyper_util::rt::TokioIo::new(stream);
                 let executor = hyper_util::rt::TokioExecutor::new();
                 let server = hyper_util::server::conn::auto::Builder::new(executor);
                 tokio::spawn(async move { server.serve_connection(io, service).await.map_err(drop) });
             }
         });
-        Peer { url, script, seen, task }
+        Peer { url, seen, task, script: PhantomData }
     }
 }
 

@@ -97,3 +97,6 @@ pub fn for_http(spec: &TlsClientSpec) -> Result<ClientConfig, BuildError> {
         None => Ok(builder.with_no_client_auth()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use prost::{DecodeError, Message};
 
 use crate::data::Signal;
 use crate::exporter::calendar::{Separator, stamp};
+use crate::exporter::outcome::escaped;
 
 /// The records of a request, each as a line.
 #[derive(Debug, Default)]
@@ -182,5 +183,5 @@ fn list<T>(open: char, close: char, items: &[T], out: &mut String, show: impl Fn
 
 /// Text that cannot move the cursor or begin a line.
 fn plain(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(escaped).collect()
 }

@@ -16,13 +16,13 @@ fn around(path: &Path) -> (String, String) {
     (before, after)
 }
 
-/// The first name from that time on (milliseconds since 1970) that is not taken.
-pub fn free_name(path: &Path, millis: u64) -> PathBuf {
+/// The first name from that time on (milliseconds since 1970) that is not taken, and its time.
+pub fn free_name(path: &Path, millis: u64) -> (PathBuf, u64) {
     let (before, after) = around(path);
     let name = |millis| path.with_file_name(format!("{before}{}{after}", stamp(millis, Separator::Dash)));
     // Each name that is taken is a file that was rotated in that millisecond: there cannot be many.
-    let taken = (millis..millis.saturating_add(10_000)).find(|millis| !name(*millis).exists());
-    name(taken.unwrap_or(millis))
+    let free = (millis..millis.saturating_add(10_000)).find(|millis| !name(*millis).exists()).unwrap_or(millis);
+    (name(free), free)
 }
 
 /// Deletes the oldest rotated files beyond `keep`.

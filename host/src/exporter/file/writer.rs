@@ -22,6 +22,10 @@ pub struct Writer {
     len: u64,
     /// Since when this file is written to; for one that was there already, the start of the exporter.
     since: Instant,
+    /// The time in the name of the last file that was rotated, in milliseconds since 1970.
+    rotated: u64,
+    /// Whether the file may end in half a line of a write that failed.
+    torn: bool,
 }
 
 /// Lines could not be written; none of them is in the file.
@@ -47,27 +51,37 @@ impl Writer {
             _ => file.metadata().map(|metadata| metadata.len()),
         };
         let len = whole.map_err(|error| refused(error.to_string()))?;
-        Ok(Writer { path: spec.path.clone(), rotation: spec.rotation.clone(), file, len, since: Instant::now() })
+        let (path, rotation) = (spec.path.clone(), spec.rotation.clone());
+        Ok(Writer { path, rotation, file, len, since: Instant::now(), rotated: 0, torn: false })
     }
 
     /// Appends all chunks or, on an error, none of them. A new file is begun before it when that is due.
     pub fn append(&mut self, chunks: &[Bytes]) -> Result<(), WriteError> {
+        if self.torn {
+            self.take_back()?;
+        }
         let adding = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         if self.is_due(adding) {
             self.rotate().map_err(|source| self.error("rotate", source))?;
         }
         let written = chunks.iter().try_for_each(|chunk| self.file.write_all(chunk)).and_then(|()| self.file.flush());
-        match written {
-            Ok(()) => {
-                self.len += adding;
-                Ok(())
-            }
-            Err(source) => {
-                // If even this fails, the next write that works ends the broken line's file at the same place.
-                let _ = self.file.set_len(self.len);
-                Err(self.error("write to", source))
-            }
+        if let Err(source) = written {
+            self.take_back()?;
+            return Err(self.error("write to", source));
         }
+        self.len += adding;
+        Ok(())
+    }
+
+    /// Cuts off what a failed write has left; until that works nothing else is written.
+    fn take_back(&mut self) -> Result<(), WriteError> {
+        self.torn = true;
+        // A device or pipe has no length, and nothing of it can be taken back.
+        let longer = self.file.metadata().map(|metadata| metadata.is_file() && metadata.len() > self.len);
+        let cut = longer.and_then(|longer| if longer { self.file.set_len(self.len) } else { Ok(()) });
+        cut.map_err(|source| self.error("take back half a line from", source))?;
+        self.torn = false;
+        Ok(())
     }
 
     fn error(&self, act: &'static str, source: io::Error) -> WriteError {
@@ -83,7 +97,11 @@ impl Writer {
 
     fn rotate(&mut self) -> io::Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        std::fs::rename(&self.path, rotation::free_name(&self.path, now.as_millis() as u64))?;
+        // Names sort by age even when the clock stands still or goes back.
+        let millis = (now.as_millis() as u64).max(self.rotated + 1);
+        let (name, millis) = rotation::free_name(&self.path, millis);
+        std::fs::rename(&self.path, name)?;
+        self.rotated = millis;
         self.file = append_to(&self.path)?;
         self.len = self.file.metadata()?.len();
         self.since = Instant::now();
