@@ -1,1 +1,113 @@
+//! The command line: what can be typed, and what each verb does.
+//!
+//! Exit codes: 0 done, 1 something is wrong (a problem in a pipeline file, a plugin that does not build), 2 the
+//! command line itself is wrong. Results go to standard output; problems, errors and the log to standard error.
 
+mod plugin;
+mod run;
+mod schema;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::telemetry::logging::{self, LogFormat, LogOptions};
+
+/// `-V` prints the first line, `--version` all of it.
+const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nplugin interface sluicebox:plugin@0.1.0");
+
+const EXAMPLES: &str = "\
+Examples:
+  sluicebox run pipeline.yaml                  Run the pipelines of a file; reload when it changes
+  sluicebox validate pipelines/                Check every file of a folder
+  sluicebox plugin new drop-probes             Write a plugin
+  sluicebox plugin inspect drop                See what a plugin reads, and what config it takes
+
+Environment:
+  SLUICEBOX_LOG  A filter for the log, such as `info` or `warn,sluicebox::plugin=debug`, instead of -v and -q;
+                 RUST_LOG is taken if it is not set
+  NO_COLOR       Set to anything: no colours";
+
+/// A programmable OTLP pipeline: receive, run sandboxed WebAssembly plugins, export
+#[derive(Debug, Parser)]
+#[command(name = "sluicebox", version, long_version = LONG_VERSION, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+
+    /// Log more: -v debug, -vv trace
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+
+    /// Log less: -q warnings, -qq errors, -qqq nothing
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    quiet: u8,
+
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::Run),
+    Validate(validate::Validate),
+    Schema(schema::Schema),
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+}
+
+/// How a verb ended that did what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Done,
+    /// Something is wrong with what it was given; it has said what.
+    Problems,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        match outcome {
+            Outcome::Done => ExitCode::SUCCESS,
+            Outcome::Problems => ExitCode::from(1),
+        }
+    }
+}
+
+impl Cli {
+    /// Sets up the log and does what the verb says.
+    ///
+    /// # Errors
+    /// Why it could not be done: to be printed, as nothing has said it yet.
+    pub fn run(self) -> anyhow::Result<Outcome> {
+        let steps = |count: u8| i8::try_from(count).unwrap_or(i8::MAX);
+        let verbosity = steps(self.verbose).saturating_sub(steps(self.quiet));
+        logging::init(LogOptions { format: self.log_format, verbosity })?;
+        match self.verb {
+            Verb::Run(run) => run.run(),
+            Verb::Validate(validate) => validate.run(),
+            Verb::Schema(schema) => schema.run(),
+            Verb::Plugin(plugin) => plugin.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn log_flags_count_after_the_verb_too() {
+        let cli = Cli::parse_from(["sluicebox", "-v", "run", "a.yaml", "-v", "--log-format", "json"]);
+        assert_eq!((cli.verbose, cli.log_format), (2, LogFormat::Json));
+    }
+}

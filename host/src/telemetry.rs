@@ -1,3 +1,4 @@
 //! What Sluicebox says about itself.
 
+pub mod logging;
 pub mod metrics;

@@ -1,0 +1,163 @@
+//! The board: what the topology writes and the admin endpoint reads. Written a few times in a process's life.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::status::{
+    DeadTask, ExporterStatus, Health, PipelineStatus, Readiness, ReceiverStatus, ReloadOutcome, ReloadStatus,
+    SignalTotals, Status,
+};
+use super::timestamp;
+use crate::data::Signal;
+use crate::telemetry::metrics::{ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
+
+/// Dead tasks that are remembered; the first ones tell the story.
+const DEAD_TASKS_MAX: usize = 32;
+
+/// The generation that serves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Serving {
+    /// Its number, counted from 1.
+    pub generation: u64,
+    /// Its pipelines.
+    pub pipelines: Vec<PipelineStatus>,
+    /// Ids of its exporters; their queues are read from the metrics.
+    pub exporters: Vec<String>,
+}
+
+/// What the process says about itself. Shared; every method may be called from anywhere and returns at once.
+#[derive(Debug)]
+pub struct Board {
+    started_at: SystemTime,
+    started: Instant,
+    metrics: Metrics,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    serving: Option<Arc<Serving>>,
+    receivers: Vec<ReceiverStatus>,
+    last_reload: Option<ReloadStatus>,
+    dead_tasks: Vec<DeadTask>,
+    draining: bool,
+}
+
+impl Board {
+    /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
+    /// counted there.
+    pub fn new(metrics: Metrics) -> Arc<Self> {
+        Arc::new(Board {
+            started_at: SystemTime::now(),
+            started: Instant::now(),
+            metrics,
+            state: Mutex::new(State::default()),
+        })
+    }
+
+    /// A generation serves from now on.
+    pub fn serve(&self, serving: Serving) {
+        let labels = |id: &String| PipelineLabels { pipeline: id.clone() };
+        let before = self.state.lock().serving.replace(Arc::new(serving.clone()));
+        for gone in before.iter().flat_map(|before| &before.pipelines) {
+            if !serving.pipelines.iter().any(|pipeline| pipeline.id == gone.id) {
+                self.metrics.generation.remove(&labels(&gone.id));
+            }
+        }
+        for pipeline in &serving.pipelines {
+            let generation = i64::try_from(pipeline.generation).unwrap_or(i64::MAX);
+            self.metrics.generation.get_or_create_owned(&labels(&pipeline.id)).set(generation);
+        }
+    }
+
+    /// The listeners that there are to be. Those without an address keep the process from being ready.
+    pub fn listen(&self, receivers: Vec<ReceiverStatus>) {
+        self.state.lock().receivers = receivers;
+    }
+
+    /// A reload has ended, and is counted. `error` is for people: the whole chain of causes.
+    pub fn record_reload(&self, outcome: ReloadOutcome, generation: u64, error: Option<String>) {
+        self.metrics.reloads.get_or_create_owned(&ReloadLabels { outcome: outcome.name() }).inc();
+        let at = timestamp::rfc3339(SystemTime::now());
+        self.state.lock().last_reload = Some(ReloadStatus { at, outcome, generation, error });
+    }
+
+    /// A task ended that never should: the process is unhealthy from now on.
+    pub fn bury(&self, task: impl Into<String>, reason: impl Into<String>) {
+        let mut state = self.state.lock();
+        if state.dead_tasks.len() < DEAD_TASKS_MAX {
+            state.dead_tasks.push(DeadTask { task: task.into(), reason: reason.into() });
+        }
+    }
+
+    /// The process ends as soon as its queues are empty: no new traffic should come.
+    pub fn drain(&self) {
+        self.state.lock().draining = true;
+    }
+
+    /// Whether the process can still do its work.
+    pub fn health(&self) -> Health {
+        let dead_tasks = self.state.lock().dead_tasks.clone();
+        Health { healthy: dead_tasks.is_empty(), dead_tasks }
+    }
+
+    /// Whether traffic should come here.
+    pub fn readiness(&self) -> Readiness {
+        let reasons = self.state.lock().reasons();
+        Readiness { ready: reasons.is_empty(), reasons }
+    }
+
+    /// Everything, with totals that somebody else has counted.
+    pub(super) fn status(&self, accounting: BTreeMap<Signal, SignalTotals>) -> Status {
+        let state = self.state.lock();
+        let serving = state.serving.clone();
+        let reasons = state.reasons();
+        let (receivers, last_reload) = (state.receivers.clone(), state.last_reload.clone());
+        drop(state);
+        let exporters = serving.iter().flat_map(|serving| &serving.exporters);
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: timestamp::rfc3339(self.started_at),
+            uptime_s: self.started.elapsed().as_secs(),
+            ready: reasons.is_empty(),
+            reasons,
+            generation: serving.as_ref().map(|serving| serving.generation),
+            exporters: exporters.map(|id| self.exporter(id)).collect(),
+            pipelines: serving.as_ref().map(|serving| serving.pipelines.clone()).unwrap_or_default(),
+            receivers,
+            last_reload,
+            accounting,
+        }
+    }
+
+    fn exporter(&self, id: &str) -> ExporterStatus {
+        let labels = ExporterLabels { exporter: id.to_owned() };
+        ExporterStatus {
+            id: id.to_owned(),
+            queue_bytes: self.metrics.exporter_queue_size.get_or_create_owned(&labels).get(),
+            queue_records: self.metrics.exporter_queue_records.get_or_create_owned(&labels).get(),
+            capacity: self.metrics.exporter_queue_capacity.get_or_create_owned(&labels).get(),
+        }
+    }
+}
+
+impl State {
+    /// Why the process is not ready.
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.draining {
+            reasons.push("draining: the process is about to end".to_owned());
+        }
+        if self.serving.is_none() {
+            reasons.push("no generation serves yet".to_owned());
+        }
+        for receiver in self.receivers.iter().filter(|receiver| receiver.address.is_none()) {
+            reasons.push(format!("receiver {} does not listen on {} yet", receiver.id, receiver.transport));
+        }
+        reasons
+    }
+}

@@ -1,0 +1,107 @@
+//! Holds `docs/metrics.md` to the metrics that there are.
+
+use std::collections::BTreeSet;
+
+use prometheus_client::registry::Registry;
+
+use super::process;
+use crate::data::Signal;
+use crate::telemetry::metrics::{
+    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels, ReceiverLabels,
+    ReloadLabels, RequestLabels, StageLabels,
+};
+
+/// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
+fn documented() -> BTreeSet<(String, String)> {
+    let page = include_str!("../../../docs/metrics.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let pairs = rows.map(|row| {
+        let (name, rest) = row.split_once("` | ").expect("a row begins with name and type");
+        let (kind, _) = rest.split_once(" |").expect("a row begins with name and type");
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        (name.strip_suffix(suffix).expect("a name has its type's suffix").to_owned(), kind.to_owned())
+    });
+    pairs.collect()
+}
+
+/// Names and types in `# TYPE` lines.
+fn exposed(registry: &Registry) -> BTreeSet<(String, String)> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    types.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_page_lists_the_metrics_that_there_are_and_no_others() {
+    let mut registry = Registry::default();
+    let _metrics = Metrics::register(&mut registry);
+    // A family without samples is not written, but the registry shows its name.
+    let shown = format!("{registry:?}");
+    let name = regex::Regex::new(r#"Descriptor \{ name: "([^"]+)""#).unwrap();
+    let mut names: BTreeSet<String> = name.captures_iter(&shown).map(|found| found[1].to_owned()).collect();
+    assert!(names.contains("sluicebox_reloads"), "{shown}");
+    process::register(&mut registry);
+    names.extend(exposed(&registry).into_iter().map(|(name, _)| name));
+
+    let listed: BTreeSet<String> = documented().into_iter().map(|(name, _)| name).collect();
+    let missing: Vec<_> = names.difference(&listed).collect();
+    let unknown: Vec<_> = listed.difference(&names).collect();
+    assert!(missing.is_empty() && unknown.is_empty(), "not on the page: {missing:?}; only there: {unknown:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_page_tells_the_types_of_the_metrics() {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    process::register(&mut registry);
+    touch(&metrics);
+    let (documented, exposed) = (documented(), exposed(&registry));
+    let wrong: Vec<_> = documented.symmetric_difference(&exposed).collect();
+    assert!(wrong.is_empty(), "page and metrics differ (or a family is not touched here): {wrong:?}");
+}
+
+/// Makes a sample in every family.
+fn touch(metrics: &Metrics) {
+    let text = || String::from("x");
+    let exporter = ExporterLabels { exporter: text() };
+    let stage = StageLabels { pipeline: text(), processor: text(), plugin: text(), plugin_version: text() };
+    for signal in Signal::ALL {
+        let receiver = ReceiverLabels { receiver: text(), transport: "grpc" };
+        for family in [&metrics.receiver_accepted, &metrics.receiver_refused, &metrics.receiver_rejected] {
+            family.counter(signal, &receiver);
+        }
+        let (sent, failed) = (&metrics.exporter_sent, &metrics.exporter_send_failed);
+        for family in [sent, failed, &metrics.exporter_enqueue_failed, &metrics.exporter_rejected] {
+            family.counter(signal, &exporter);
+        }
+        let loss = LossLabels { signal, component: text(), reason: "filtered" };
+        metrics.dropped.get_or_create_owned(&loss);
+    }
+    let counters = [&metrics.stage_incoming, &metrics.stage_outgoing, &metrics.stage_edits, &metrics.plugin_calls];
+    for family in counters.into_iter().chain([&metrics.plugin_log_lines_dropped]) {
+        family.get_or_create_owned(&stage);
+    }
+    for family in [&metrics.exporter_queue_size, &metrics.exporter_queue_records, &metrics.exporter_queue_capacity] {
+        family.get_or_create_owned(&exporter);
+    }
+    metrics.plugin_call_seconds.get_or_create_owned(&stage).observe(0.1);
+    metrics.exporter_attempt_seconds.get_or_create_owned(&exporter).observe(0.1);
+    let request = RequestLabels { receiver: text(), transport: "grpc", outcome: "ok" };
+    metrics.receiver_requests.get_or_create_owned(&request);
+    metrics.exporter_attempts.get_or_create_owned(&AttemptLabels { exporter: text(), outcome: "ok" });
+    metrics.reloads.get_or_create_owned(&ReloadLabels { outcome: "applied" });
+    metrics.generation.get_or_create_owned(&PipelineLabels { pipeline: text() });
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let fault = FaultLabels { pipeline, processor, plugin, plugin_version, fault: "trap" };
+    metrics.plugin_faults.get_or_create_owned(&fault);
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let decision = DecisionLabels { pipeline, processor, plugin, plugin_version, reason: text(), decision: "kept" };
+    metrics.sampler_decisions.get_or_create_owned(&decision);
+}

@@ -1,0 +1,103 @@
+//! A chain: the stages of one pipeline, over one projection.
+//!
+//! ```text
+//! bytes ─walk─► batch ─step─► batch ─step─► … ─splice─► payload
+//! ```
+//! A step drops rows or edits columns; the bytes are touched once, by the splice. The chain is made of plans, which
+//! plugins answer with when they are configured; it never changes afterwards.
+
+mod answer;
+mod build;
+mod probe;
+mod sampling;
+mod stage;
+mod threshold;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
+
+pub use self::build::{BuildFault, StepSpec, build};
+pub use self::stage::{Drops, Step};
+use crate::data::Signal;
+use crate::data::batch::Rejection;
+use crate::data::intake::Refusal;
+use crate::data::payload::Payload;
+use crate::data::projection::Projection;
+use crate::data::splice::splice;
+use crate::data::walk::{Limits, walk};
+
+/// The stages of one pipeline, ready to run on every shard.
+pub struct Chain {
+    projection: Arc<Projection>,
+    steps: Vec<Step>,
+    /// For each step: filtered, sampled, lost to a fault.
+    dropped: Vec<[Counter; 3]>,
+}
+
+/// What a chain made of one request.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What goes on; none if nothing is left.
+    pub payload: Option<Payload>,
+    /// Records of the request.
+    pub received: u64,
+    /// Records that were rejected for good, by reason.
+    pub rejected: BTreeMap<Rejection, u64>,
+    /// Records that stages dropped.
+    pub drops: Vec<Drops>,
+}
+
+impl Chain {
+    /// Its stages, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter()
+    }
+
+    /// The pipeline's signal.
+    pub fn signal(&self) -> Signal {
+        self.projection.signal()
+    }
+
+    /// Runs one request through all stages, on a shard. Nothing is counted as dropped yet: see [`Chain::settle`].
+    ///
+    /// # Errors
+    /// [`Refusal::Malformed`] if the bytes are no request of the signal; [`Refusal::Busy`] if a stage with
+    /// `on_error: reject` faulted.
+    pub async fn run(&self, shard: usize, bytes: &Bytes, limits: Limits) -> Result<Outcome, Refusal> {
+        let mut batch = walk(bytes, &self.projection, limits)
+            .map_err(|error| Refusal::Malformed(format!("not a valid OTLP {} request: {error}", self.signal())))?;
+        let mut rejected = BTreeMap::new();
+        for (_, rejection) in &batch.rejected {
+            *rejected.entry(*rejection).or_insert(0) += 1;
+        }
+        let mut drops = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            if let Some((reason, records)) = step.run(shard, &mut batch).await? {
+                drops.push(Drops { step: index, reason, records });
+            }
+        }
+        let payload = splice(&batch).map(|spliced| Payload {
+            signal: self.signal(),
+            bytes: spliced.bytes,
+            records: spliced.records,
+        });
+        Ok(Outcome { payload, received: batch.rows() as u64, rejected, drops })
+    }
+
+    /// Counts what stages dropped of a request, now that it is taken.
+    pub fn settle(&self, outcome: &Outcome) {
+        for drops in &outcome.drops {
+            let reason = match drops.reason {
+                "filtered" => 0,
+                "sampled" => 1,
+                _ => 2,
+            };
+            if let Some(counter) = self.dropped.get(drops.step).and_then(|counters| counters.get(reason)) {
+                counter.inc_by(drops.records);
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the host does with a sampler's probabilities: draws, consistently by trace id, and writes the threshold.
+
+use std::hash::BuildHasher;
+
+use foldhash::quality::FixedState;
+use prometheus_client::metrics::counter::Counter;
+
+use super::threshold::{Threshold, TraceState, randomness_of};
+use crate::data::batch::Batch;
+use crate::data::column::{Decisions, Value};
+use crate::telemetry::metrics::{DecisionLabels, Metrics, StageLabels};
+
+/// Positions of the columns that the host needs to draw, and the counters of each reason.
+pub struct Sampling {
+    trace_id: usize,
+    /// Logs have none.
+    trace_state: Option<usize>,
+    /// For each reason of the plan: kept, dropped.
+    counters: Vec<[Counter; 2]>,
+}
+
+impl Sampling {
+    pub(super) fn new(
+        trace_id: usize,
+        trace_state: Option<usize>,
+        reasons: &[String],
+        metrics: &Metrics,
+        labels: &StageLabels,
+    ) -> Sampling {
+        let counter = |reason: &String, decision| {
+            let StageLabels { pipeline, processor, plugin, plugin_version } = labels.clone();
+            let reason = reason.clone();
+            let labels = DecisionLabels { pipeline, processor, plugin, plugin_version, reason, decision };
+            metrics.sampler_decisions.get_or_create_owned(&labels)
+        };
+        let counters = reasons.iter().map(|reason| [counter(reason, "kept"), counter(reason, "dropped")]).collect();
+        Sampling { trace_id, trace_state, counters }
+    }
+
+    /// How many reasons the plan names.
+    pub(super) fn reasons(&self) -> usize {
+        self.counters.len()
+    }
+
+    /// Drops what is not kept, and writes into kept spans by which threshold they were.
+    pub(super) fn decide(&self, batch: &mut Batch, decisions: &Decisions) {
+        let mut counts = vec![[0u64; 2]; self.counters.len()];
+        // A sampler has few rates, and a rounding each is dear: the last one is remembered.
+        let mut known = (1.0, Some(Threshold::ALL));
+        for (row, (&probability, &reason)) in decisions.probabilities.iter().zip(&decisions.reasons).enumerate() {
+            if !batch.is_live(row) {
+                continue;
+            }
+            if probability != known.0 {
+                known = (probability, Threshold::from_probability(probability));
+            }
+            let kept = self.decide_row(batch, row, known.1);
+            if let Some(count) = counts.get_mut(usize::from(reason)).and_then(|pair| pair.get_mut(usize::from(!kept))) {
+                *count += 1;
+            }
+        }
+        for (counters, counts) in self.counters.iter().zip(counts) {
+            counters.iter().zip(counts).filter(|(_, count)| *count > 0).for_each(|(counter, count)| {
+                counter.inc_by(count);
+            });
+        }
+    }
+
+    fn decide_row(&self, batch: &mut Batch, row: usize, threshold: Option<Threshold>) -> bool {
+        let Some(threshold) = threshold else {
+            batch.drop_row(row);
+            return false;
+        };
+        let new_state = match self.trace_state {
+            Some(column) => {
+                let Value::Text(header) = batch.value(column, row) else { return true };
+                let header = std::str::from_utf8(header).unwrap_or_default();
+                let state = TraceState::parse(header);
+                match state.threshold {
+                    // Sampled harder already, by the same randomness: nothing to add.
+                    Some(earlier) if earlier >= threshold => return true,
+                    _ if !threshold.keeps(state.randomness.unwrap_or_else(|| self.randomness(batch, row))) => None,
+                    _ => Some((column, state.with_threshold(threshold))),
+                }
+            }
+            None if threshold.keeps(self.randomness(batch, row)) => return true,
+            None => None,
+        };
+        match new_state {
+            Some((column, header)) => batch.set(column, row as u32, Value::Text(header.as_bytes())),
+            None => batch.drop_row(row),
+        }
+        batch.is_live(row)
+    }
+
+    /// Randomness of a record: that of its trace, or for a record without one a hash of its bytes, so that a request
+    /// that comes again is decided alike.
+    fn randomness(&self, batch: &Batch, row: usize) -> u64 {
+        if let Value::Bytes(trace_id) = batch.value(self.trace_id, row)
+            && let Some(randomness) = randomness_of(trace_id)
+        {
+            return randomness;
+        }
+        let at = batch.layout.records.get(row).copied().unwrap_or_default();
+        let bytes = batch.bytes.get(at.start as usize..at.end as usize).unwrap_or_default();
+        FixedState::with_seed(0).hash_one(bytes) >> 8
+    }
+}

@@ -1,0 +1,301 @@
+//! Exporters: what they write to, and what lies between them and the pipeline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::env::Env;
+use crate::config::otel::Otel;
+use crate::config::raw::{self, Delivered};
+use crate::config::report::{Report, Spot};
+use crate::config::spec::{
+    BatchSpec, Compression, DebugSpec, Encoding, ExporterSpec, FileSpec, OtlpClientSpec, OtlpHttpClientSpec, QueueSpec,
+    RetrySpec, RotationSpec, Secret, Spec, TargetSpec, TlsClientSpec, Verbosity,
+};
+use crate::config::{address, value::Time};
+use crate::data::Signal;
+
+use super::{Declared, RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of, unknown_type};
+
+/// The types of exporters; `otlp` and `otlphttp` in the spellings of older and newer collectors.
+pub(in crate::config) const TYPES: [&str; 6] = ["otlp", "otlp_grpc", "otlphttp", "otlp_http", "file", "debug"];
+
+/// Reads one exporter, to which pipelines of these signals lead.
+pub(super) fn exporter(
+    report: &mut Report,
+    env: Env<'_>,
+    spot: &Spot,
+    id: &str,
+    signals: &BTreeSet<Signal>,
+) -> Option<ExporterSpec> {
+    let otel = Otel { env, signal: signals.first().copied().filter(|_| signals.len() == 1) };
+    match type_of(id) {
+        "otlp" | "otlp_grpc" => with(report, spot, |report, raw: &raw::OtlpGrpc| {
+            let endpoint = grpc_endpoint(report, &otel, spot, raw);
+            TargetSpec::OtlpGrpc(Client::of_grpc(raw).spec(report, &otel, spot, endpoint))
+        }),
+        "otlphttp" | "otlp_http" => {
+            with(report, spot, |report, raw: &raw::OtlpHttp| TargetSpec::OtlpHttp(http(report, &otel, spot, raw)))
+        }
+        "file" => with(report, spot, |report, raw| TargetSpec::File(file(report, spot, raw))),
+        "debug" => with(report, spot, |_, raw| TargetSpec::Debug(debug(raw))),
+        _ => {
+            unknown_type(report, spot, "exporter", &TYPES);
+            None
+        }
+    }
+}
+
+fn with<T: Delivered + serde::de::DeserializeOwned>(
+    report: &mut Report,
+    spot: &Spot,
+    target: impl FnOnce(&mut Report, &T) -> TargetSpec,
+) -> Option<ExporterSpec> {
+    let raw: T = report.read(spot)?;
+    let target = target(report, &raw);
+    let (queue, batch, retry) = raw.delivery();
+    Some(ExporterSpec {
+        target,
+        queue: self::queue(report, &spot.key("queue"), *queue),
+        batch: self::batch(report, &spot.key("batch"), batch),
+        retry: self::retry(report, &spot.key("retry_on_failure"), retry),
+    })
+}
+
+fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueSpec {
+    match raw {
+        raw::Queue::Bounded(raw::BoundedQueue { memory }) => {
+            QueueSpec::Memory { max_bytes: some_bytes(report, &spot.key("memory"), memory) }
+        }
+        raw::Queue::Memory => queue(report, spot, raw::Queue::Bounded(raw::BoundedQueue::default())),
+        raw::Queue::None => QueueSpec::None,
+    }
+}
+
+fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> BatchSpec {
+    let count = |records: u64| usize::try_from(records).unwrap_or(usize::MAX);
+    let (mut min_records, max_records) = (count(raw.min_records), count(raw.max_records));
+    if max_records > 0 && max_records < min_records {
+        // The default gives way to a limit that was typed.
+        if report.is_given(&spot.key("min_records")) {
+            let what = format!("`max_records` is less than `min_records`, {min_records}");
+            report.refuse(&spot.key("max_records"), what, Some("raise it, or lower `min_records`".to_owned()));
+        }
+        min_records = max_records;
+    }
+    BatchSpec {
+        min_records,
+        max_records,
+        max_bytes: some_bytes(report, &spot.key("max_bytes"), raw.max_bytes),
+        timeout: raw.timeout.0,
+    }
+}
+
+fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry) -> RetrySpec {
+    if raw.max_interval.0 < raw.initial_interval.0 {
+        let key = if report.is_given(&spot.key("max_interval")) { "max_interval" } else { "initial_interval" };
+        let what =
+            format!("the first wait, {}, is longer than the longest, {}", raw.initial_interval, raw.max_interval);
+        report.refuse(&spot.key(key), what, Some("raise `max_interval`, or lower `initial_interval`".to_owned()));
+    }
+    RetrySpec {
+        enabled: raw.enabled,
+        initial_interval: some_time(report, &spot.key("initial_interval"), raw.initial_interval),
+        max_interval: some_time(report, &spot.key("max_interval"), raw.max_interval),
+        max_elapsed_time: raw.max_elapsed_time.0,
+    }
+}
+
+/// What the two clients have in common, as typed.
+struct Client<'a> {
+    compression: Option<raw::Compression>,
+    headers: Option<&'a BTreeMap<String, raw::Header>>,
+    timeout: Option<Time>,
+    tls: &'a raw::Tls,
+    max_in_flight: Option<u64>,
+}
+
+impl<'a> Client<'a> {
+    fn of_grpc(raw: &'a raw::OtlpGrpc) -> Self {
+        let raw::OtlpGrpc { compression, headers, timeout, tls, max_in_flight, .. } = raw;
+        let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
+        Client { compression, headers: headers.as_ref(), timeout, tls, max_in_flight }
+    }
+
+    fn of_http(raw: &'a raw::OtlpHttp) -> Self {
+        let raw::OtlpHttp { compression, headers, timeout, tls, max_in_flight, .. } = raw;
+        let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
+        Client { compression, headers: headers.as_ref(), timeout, tls, max_in_flight }
+    }
+
+    fn spec(self, report: &mut Report, otel: &Otel<'_>, spot: &Spot, endpoint: String) -> OtlpClientSpec {
+        let compression = match self.compression {
+            Some(raw::Compression::None) => Some(Compression::None),
+            Some(raw::Compression::Gzip) => Some(Compression::Gzip),
+            Some(raw::Compression::Zstd) => Some(Compression::Zstd),
+            None => otel.compression(report),
+        };
+        let timeout = match self.timeout {
+            Some(time) => Some(some_time(report, &spot.key("timeout"), time)),
+            None => otel.timeout(report),
+        };
+        let headers = match self.headers {
+            Some(typed) => Some(headers(report, &spot.key("headers"), typed)),
+            None => otel.headers(report),
+        };
+        let in_flight = at_least_one(report, &spot.key("max_in_flight"), self.max_in_flight.unwrap_or(4));
+        OtlpClientSpec {
+            tls: tls(report, otel, &spot.key("tls"), self.tls),
+            endpoint,
+            compression: compression.unwrap_or(Compression::None),
+            headers: headers.unwrap_or_default(),
+            timeout: timeout.unwrap_or(Duration::from_secs(10)),
+            max_in_flight: NonZeroUsize::new(in_flight).unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+fn grpc_endpoint(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpGrpc) -> String {
+    let from_env = if raw.tls.insecure.is_none() { otel.insecure(report) } else { None };
+    let assumed = match raw.tls.insecure.or(from_env) {
+        Some(true) => Some("http"),
+        Some(false) => Some("https"),
+        None => None,
+    };
+    let Some(typed) = &raw.endpoint else {
+        let from_env = otel.endpoint(report, assumed.unwrap_or("https"));
+        return from_env.unwrap_or_else(|| "http://localhost:4317".to_owned());
+    };
+    let at = spot.key("endpoint");
+    let endpoint = url(report, &at, typed, assumed);
+    if endpoint.parse::<http::Uri>().is_ok_and(|uri| !matches!(uri.path(), "" | "/")) {
+        let mend = Some("remove the path, or use an `otlphttp` exporter".to_owned());
+        report.refuse(&at, "an endpoint of OTLP/gRPC has no path", mend);
+    }
+    endpoint
+}
+
+fn http(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpHttp) -> OtlpHttpClientSpec {
+    let assumed = raw.tls.insecure.map(|insecure| if insecure { "http" } else { "https" });
+    let typed = [
+        (Signal::Traces, "traces_endpoint", &raw.traces_endpoint),
+        (Signal::Metrics, "metrics_endpoint", &raw.metrics_endpoint),
+        (Signal::Logs, "logs_endpoint", &raw.logs_endpoint),
+    ];
+    let mut endpoints = BTreeMap::new();
+    for (signal, key, whole) in typed {
+        let whole = match whole {
+            Some(whole) => Some(url(report, &spot.key(key), whole, assumed)),
+            // A base that was typed says where every signal goes.
+            None if raw.endpoint.is_some() => None,
+            None => otel.endpoint_of(report, signal, "https"),
+        };
+        endpoints.extend(whole.map(|whole| (signal, whole)));
+    }
+    let base = match &raw.endpoint {
+        Some(base) => Some(url(report, &spot.key("endpoint"), base, assumed)),
+        None => Otel { signal: None, ..*otel }.endpoint(report, "https"),
+    };
+    let encoding = match raw.encoding {
+        Some(raw::Encoding::Proto) => Some(Encoding::Protobuf),
+        Some(raw::Encoding::Json) => Some(Encoding::Json),
+        None => otel.encoding(report),
+    };
+    let base = base.unwrap_or_else(|| "http://localhost:4318".to_owned());
+    let client = Client::of_http(raw).spec(report, otel, spot, base);
+    OtlpHttpClientSpec { client, encoding: encoding.unwrap_or(Encoding::Protobuf), endpoints }
+}
+
+fn url(report: &mut Report, spot: &Spot, typed: &str, assumed: Option<&str>) -> String {
+    address::url(typed, assumed).unwrap_or_else(|(what, mend)| {
+        report.refuse(spot, what, mend);
+        typed.to_owned()
+    })
+}
+
+fn headers(report: &mut Report, spot: &Spot, typed: &BTreeMap<String, raw::Header>) -> BTreeMap<String, Secret> {
+    for (name, raw::Header(value)) in typed {
+        if http::HeaderName::try_from(name).is_err() {
+            report.refuse_key(&spot.key(name), "this is not the name of a header", None);
+        } else if http::HeaderValue::try_from(value.expose()).is_err() {
+            let mend = Some("remove line ends and control characters".to_owned());
+            report.refuse(&spot.key(name), "this is not the value of a header", mend);
+        }
+    }
+    typed.iter().map(|(name, raw::Header(value))| (name.to_ascii_lowercase(), value.clone())).collect()
+}
+
+fn tls(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::Tls) -> TlsClientSpec {
+    let mut pem = |key: &str, typed: &Option<String>, option: &str| match typed {
+        Some(typed) => Some(existing_file(report, &spot.key(key), typed)),
+        None => otel.file(report, option),
+    };
+    let spec = TlsClientSpec {
+        ca_file: pem("ca_file", &raw.ca_file, "CERTIFICATE"),
+        cert_file: pem("cert_file", &raw.cert_file, "CLIENT_CERTIFICATE"),
+        key_file: pem("key_file", &raw.key_file, "CLIENT_KEY"),
+        server_name: raw.server_name_override.clone(),
+    };
+    if spec.cert_file.is_some() != spec.key_file.is_some() {
+        let (there, missing) =
+            if spec.cert_file.is_some() { ("cert_file", "key_file") } else { ("key_file", "cert_file") };
+        report.refuse(&spot.key(there), format!("`{there}` needs `{missing}`"), Some(format!("add `{missing}`")));
+    }
+    spec
+}
+
+fn existing_file(report: &mut Report, spot: &Spot, typed: &str) -> PathBuf {
+    let path = resolve(report, spot, typed);
+    if !path.is_file() {
+        report.refuse(spot, "there is no such file", Some(RELATIVE.to_owned()));
+    }
+    path
+}
+
+fn file(report: &mut Report, spot: &Spot, raw: &raw::FileExporter) -> FileSpec {
+    let at = spot.key("path");
+    let typed = raw.path.as_deref().unwrap_or_default();
+    if typed.is_empty() {
+        report.refuse(&at, "`path` is missing", Some("name the file: `path: ./telemetry.jsonl`".to_owned()));
+    }
+    let path = resolve(report, spot, typed);
+    if !typed.is_empty() && path.is_dir() {
+        report.refuse(&at, "this is a folder", Some("name a file in it".to_owned()));
+    }
+    let compression = match raw.compression {
+        raw::FileCompression::None => Compression::None,
+        raw::FileCompression::Gzip => Compression::Gzip,
+        raw::FileCompression::Zstd => Compression::Zstd,
+    };
+    let rotation = raw.rotation.as_ref().map(|raw| {
+        let spot = spot.key("rotation");
+        RotationSpec {
+            max_bytes: some_bytes(report, &spot.key("max_bytes"), raw.max_bytes) as u64,
+            max_age: raw.max_age.map(|age| some_time(report, &spot.key("max_age"), age)),
+            max_backups: usize::try_from(raw.max_backups).unwrap_or(usize::MAX),
+        }
+    });
+    FileSpec { path, compression, rotation }
+}
+
+fn debug(raw: &raw::DebugExporter) -> DebugSpec {
+    let verbosity = match raw.verbosity {
+        raw::Verbosity::Basic => Verbosity::Summary,
+        raw::Verbosity::Normal => Verbosity::Records,
+        raw::Verbosity::Detailed => Verbosity::Detailed,
+    };
+    DebugSpec { verbosity }
+}
+
+/// Refuses two exporters that write to one file.
+pub(super) fn clashes(report: &mut Report, spec: &Spec, declared: &Declared) {
+    let mut taken: BTreeMap<&PathBuf, &str> = BTreeMap::new();
+    for (id, exporter) in &spec.exporters {
+        let (TargetSpec::File(file), Some(spot)) = (&exporter.target, declared.get(id)) else { continue };
+        if let Some(other) = taken.insert(&file.path, id) {
+            let mend = Some("give each its own file".to_owned());
+            report.refuse(&spot.key("path"), format!("`{other}` writes to the same file"), mend);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Pipeline files as they are typed. Never leaves `config`.
+//!
+//! The one source of the keys: serde reads these types, the JSON schema is derived from them, and a test holds
+//! `docs/operators.md` against it. Every key has a default, so that a value that was refused leaves a component that
+//! can be checked further; what must be given is checked in [`super::check`].
+
+mod exporter;
+mod receiver;
+mod service;
+mod stage;
+
+pub(super) use exporter::*;
+pub(super) use receiver::*;
+pub(super) use service::*;
+pub(super) use stage::*;

@@ -1,0 +1,302 @@
+//! Exporters as they are typed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::config::spec::Secret;
+use crate::config::value::{Size, Time};
+
+/// Declares an exporter: its own keys, then those that every exporter has.
+macro_rules! exporter {
+    ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields, expecting = "a mapping")]
+        pub(in crate::config) struct $name {
+            $($own)*
+            /// What holds requests between their acknowledgement and their delivery: `memory`, `{memory: 64MiB}`,
+            /// or `none`, with which a request is acknowledged when it is delivered.
+            pub queue: Queue,
+            /// How requests are merged and split behind the queue.
+            pub batch: Batch,
+            /// How failures are retried.
+            pub retry_on_failure: Retry,
+        }
+
+        impl Delivered for $name {
+            fn delivery(&self) -> (&Queue, &Batch, &Retry) {
+                (&self.queue, &self.batch, &self.retry_on_failure)
+            }
+        }
+    };
+}
+
+/// What every exporter has.
+pub(in crate::config) trait Delivered {
+    /// What lies between the pipeline and the target.
+    fn delivery(&self) -> (&Queue, &Batch, &Retry);
+}
+
+exporter! {
+    /// The `otlp` exporter (also `otlp_grpc`): OTLP over gRPC.
+    OtlpGrpc {
+        /// `http://host:port` or `https://host:port`; without a scheme, `tls.insecure` decides. Default:
+        /// `OTEL_EXPORTER_OTLP_ENDPOINT`, then `http://localhost:4317`.
+        pub endpoint: Option<String>,
+        /// Compression of requests. Default: `OTEL_EXPORTER_OTLP_COMPRESSION`, then none.
+        pub compression: Option<Compression>,
+        /// Sent with every request. The values are secrets. Default: `OTEL_EXPORTER_OTLP_HEADERS`.
+        #[schemars(with = "Option<BTreeMap<String, String>>")]
+        pub headers: Option<BTreeMap<String, Header>>,
+        /// Time of one attempt. Default: `OTEL_EXPORTER_OTLP_TIMEOUT`, then 10s.
+        pub timeout: Option<Time>,
+        /// Certificates.
+        pub tls: Tls,
+        /// Concurrent requests of one shard. Default 4.
+        pub max_in_flight: Option<u64>,
+    }
+}
+
+exporter! {
+    /// The `otlphttp` exporter (also `otlp_http`): OTLP over HTTP.
+    OtlpHttp {
+        /// The URL to which `v1/traces`, `v1/metrics` and `v1/logs` are added. Default:
+        /// `OTEL_EXPORTER_OTLP_ENDPOINT`, then `http://localhost:4318`.
+        pub endpoint: Option<String>,
+        /// The whole URL for traces, used as it is.
+        pub traces_endpoint: Option<String>,
+        /// The whole URL for metrics, used as it is.
+        pub metrics_endpoint: Option<String>,
+        /// The whole URL for logs, used as it is.
+        pub logs_endpoint: Option<String>,
+        /// Encoding of requests. Default: `OTEL_EXPORTER_OTLP_PROTOCOL`, then `proto`.
+        pub encoding: Option<Encoding>,
+        /// Compression of requests. Default: `OTEL_EXPORTER_OTLP_COMPRESSION`, then none.
+        pub compression: Option<Compression>,
+        /// Sent with every request. The values are secrets. Default: `OTEL_EXPORTER_OTLP_HEADERS`.
+        #[schemars(with = "Option<BTreeMap<String, String>>")]
+        pub headers: Option<BTreeMap<String, Header>>,
+        /// Time of one attempt. Default: `OTEL_EXPORTER_OTLP_TIMEOUT`, then 10s.
+        pub timeout: Option<Time>,
+        /// Certificates.
+        pub tls: Tls,
+        /// Concurrent requests of one shard. Default 4.
+        pub max_in_flight: Option<u64>,
+    }
+}
+
+exporter! {
+    /// The `file` exporter: OTLP JSON lines, as the collector's file exporter writes and `replay` reads them.
+    FileExporter {
+        /// The file. Required.
+        pub path: Option<String>,
+        /// Compression of each file.
+        pub compression: FileCompression,
+        /// When a new file is begun. Left out: never.
+        pub rotation: Option<Rotation>,
+    }
+}
+
+exporter! {
+    /// The `debug` exporter: the console.
+    DebugExporter {
+        /// How much is shown.
+        pub verbosity: Verbosity,
+    }
+}
+
+/// A header's value.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct Header(pub Secret);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(|text| Header(Secret::new(text)))
+    }
+}
+
+/// Compression of a request.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Compression {
+    /// As it is.
+    None,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+}
+
+/// Compression of a file.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum FileCompression {
+    /// As it is.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+    /// zstd.
+    Zstd,
+}
+
+/// Encoding of OTLP/HTTP.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Encoding {
+    /// `application/x-protobuf`.
+    Proto,
+    /// `application/json`.
+    Json,
+}
+
+/// How much the `debug` exporter shows.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Verbosity {
+    /// A line a batch.
+    #[default]
+    Basic,
+    /// A line a record.
+    Normal,
+    /// Every field of every record.
+    Detailed,
+}
+
+/// Certificates of a client, as PEM files.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping")]
+pub(in crate::config) struct Tls {
+    /// Roots that are trusted instead of the system's. Default: `OTEL_EXPORTER_OTLP_CERTIFICATE`.
+    pub ca_file: Option<String>,
+    /// The client's own certificate; with `key_file`. Default: `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`.
+    pub cert_file: Option<String>,
+    /// The client's own key; with `cert_file`. Default: `OTEL_EXPORTER_OTLP_CLIENT_KEY`.
+    pub key_file: Option<String>,
+    /// Name in the server's certificate, if it is not the endpoint's.
+    pub server_name_override: Option<String>,
+    /// Whether an endpoint without a scheme is plaintext. Default: `OTEL_EXPORTER_OTLP_INSECURE`, then false.
+    pub insecure: Option<bool>,
+}
+
+/// When a new file is begun, and how many old ones are kept.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping")]
+pub(in crate::config) struct Rotation {
+    /// Size of one file.
+    pub max_bytes: Size,
+    /// Age of one file. Left out: any.
+    pub max_age: Option<Time>,
+    /// Rotated files that are kept; older ones are deleted.
+    pub max_backups: u64,
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Rotation { max_bytes: Size(100 << 20), max_age: None, max_backups: 100 }
+    }
+}
+
+/// What holds requests between their acknowledgement and their delivery.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Queue {
+    /// Acknowledged when it is in memory: `{memory: 64MiB}`.
+    #[default]
+    Memory,
+    /// Acknowledged when it is delivered.
+    None,
+    /// Acknowledged when it is in memory.
+    #[serde(untagged)]
+    Bounded(BoundedQueue),
+}
+
+/// A queue in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping")]
+pub(in crate::config) struct BoundedQueue {
+    /// Size of the encoded requests that it holds, over all shards.
+    pub memory: Size,
+}
+
+impl Default for BoundedQueue {
+    fn default() -> Self {
+        BoundedQueue { memory: Size(64 << 20) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Queue {
+    /// By hand: an untagged enum would lose the place of a mistake inside.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Queue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`memory`, `none` or a mapping")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Queue, E> {
+                match text {
+                    "memory" => Ok(Queue::Memory),
+                    "none" => Ok(Queue::None),
+                    _ => Err(E::unknown_variant(text, &["memory", "none", "{memory: 64MiB}"])),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Queue, A::Error> {
+                BoundedQueue::deserialize(MapAccessDeserializer::new(map)).map(Queue::Bounded)
+            }
+        }
+
+        from.deserialize_any(Either)
+    }
+}
+
+/// How requests are merged and split behind the queue.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping")]
+pub(in crate::config) struct Batch {
+    /// A request is sent as soon as it holds so many records.
+    pub min_records: u64,
+    /// A request never holds more records; larger ones are split. 0: no limit.
+    pub max_records: u64,
+    /// A request is never larger, before compression; larger ones are split.
+    pub max_bytes: Size,
+    /// A request is sent when its oldest record has waited so long.
+    pub timeout: Time,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        let timeout = Time(std::time::Duration::from_millis(200));
+        Batch { min_records: 8192, max_records: 0, max_bytes: Size(64 << 20), timeout }
+    }
+}
+
+/// How failures are retried: exponentially, with jitter.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping")]
+pub(in crate::config) struct Retry {
+    /// Whether they are at all.
+    pub enabled: bool,
+    /// First wait.
+    pub initial_interval: Time,
+    /// Longest wait.
+    pub max_interval: Time,
+    /// After how long a request is given up, and counted as dropped. 0: never.
+    pub max_elapsed_time: Time,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let seconds = |s| Time(std::time::Duration::from_secs(s));
+        Retry { enabled: true, initial_interval: seconds(5), max_interval: seconds(30), max_elapsed_time: seconds(300) }
+    }
+}

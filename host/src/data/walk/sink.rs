@@ -1,0 +1,282 @@
+//! Where the walk puts what it finds: the layout, the columns, the relations of the levels.
+
+use std::ops::Range;
+
+use crate::data::batch::{At, AttributeColumn, CellColumn, ColumnStore, Layout, Relations};
+use crate::data::column::{Kind, Value};
+use crate::data::field::{Level, PointField, Shape, Source};
+use crate::data::projection::{PointKind, Projected, Projection, Slot};
+use crate::data::wire::{Field, Payload};
+
+use super::place;
+
+/// Collects one batch.
+pub(super) struct Sink<'a> {
+    pub(super) projection: &'a Projection,
+    pub(super) layout: Layout,
+    pub(super) relations: Relations,
+    pub(super) columns: Vec<ColumnStore>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(projection: &'a Projection, bytes: &'a [u8]) -> Self {
+        let columns = projection.columns().iter().map(empty_column).collect();
+        Sink { projection, layout: Layout::default(), relations: Relations::default(), columns, bytes }
+    }
+
+    /// Begins an entry of a level: every column of the level gets its default.
+    #[inline]
+    pub(super) fn open(&mut self, level: Level) {
+        for &column in &self.projection.level(level).columns {
+            match self.columns.get_mut(usize::from(column)) {
+                Some(ColumnStore::Cells(store)) => store.open(),
+                Some(ColumnStore::Attributes(store)) => store.open(),
+                None => {}
+            }
+        }
+    }
+
+    /// One attribute of the open entry of a level.
+    #[inline]
+    pub(super) fn attribute(&mut self, level: Level, key: &[u8], value: Value<'_>, at: At) {
+        let table = self.projection.level(level);
+        if let Some(column) = table.keys.find(key)
+            && let Some(store) = self.cells(column)
+        {
+            store.find_first(value, at);
+        }
+        if let Some(column) = table.all
+            && let Some(ColumnStore::Attributes(store)) = self.columns.get_mut(usize::from(column))
+        {
+            store.push(key, value, at);
+        }
+    }
+
+    /// A field of the message of a level's open entry, if some column wants it.
+    #[inline]
+    pub(super) fn field(&mut self, level: Level, field: &Field) {
+        if let Some(slot) = self.projection.level(level).plain.get(field.number as usize).copied().flatten() {
+            self.fill(slot, field);
+        }
+    }
+
+    /// A field of the open span's status.
+    pub(super) fn status(&mut self, field: &Field) {
+        let slots = &self.projection.level(Level::Record).status;
+        if let Some(slot) = slots.get(field.number as usize).copied().flatten() {
+            self.fill(slot, field);
+        }
+    }
+
+    /// A field of the open data point.
+    #[inline]
+    pub(super) fn point(&mut self, kind: PointKind, field: &Field) {
+        if let Some(slot) = self.projection.points(kind).get(field.number as usize).copied().flatten() {
+            self.fill(slot, field);
+        }
+    }
+
+    fn fill(&mut self, slot: Slot, field: &Field) {
+        let value = value_of(slot.shape, field, self.bytes);
+        if let Some(store) = self.cells(slot.column) {
+            store.find_last(value, place(field));
+        }
+    }
+
+    /// A field of the open entry that holds an `AnyValue`, which the walk has read.
+    pub(super) fn value(&mut self, level: Level, field: &Field, value: Value<'_>) {
+        if let Some(slot) = self.projection.level(level).plain.get(field.number as usize).copied().flatten()
+            && let Some(store) = self.cells(slot.column)
+        {
+            store.find_last(value, place(field));
+        }
+    }
+
+    /// A value of the open entry that no single field holds.
+    pub(super) fn derive(&mut self, column: u16, value: Value<'_>) {
+        if let Some(store) = self.cells(column) {
+            store.replace_last(value);
+        }
+    }
+
+    /// Gives the open metric what its data says of it.
+    pub(super) fn derive_metric(&mut self, kind: &'static str, temporality: Option<i64>, monotonic: Option<bool>) {
+        let projection = self.projection;
+        for &column in &projection.level(Level::Metric).columns {
+            let value = match projection.columns().get(usize::from(column)).map(|column| &column.field.source) {
+                Some(Source::MetricType) => Value::Text(kind.as_bytes()),
+                Some(Source::Temporality) => temporality.map_or(Value::Absent, Value::Int),
+                Some(Source::Monotonic) => monotonic.map_or(Value::Absent, Value::Bool),
+                _ => continue,
+            };
+            self.derive(column, value);
+        }
+    }
+
+    /// A point of a histogram or summary has a count, 0 if it is not set; other points have none.
+    pub(super) fn derive_point_count(&mut self, kind: PointKind, count: u64) {
+        let count_column = self.projection.points(kind).get(4).copied().flatten();
+        if let Some(slot) = count_column.filter(|slot| kind != PointKind::Number && slot.shape == Shape::Fixed64) {
+            self.derive(slot.column, Value::Int(count as i64));
+        }
+    }
+
+    /// The ids of the open log record are not valid: it has none.
+    pub(super) fn forget_ids(&mut self) {
+        let plain = &self.projection.level(Level::Record).plain;
+        for slot in plain.iter().flatten().filter(|slot| slot.shape == Shape::Id) {
+            self.derive(slot.column, Value::Absent);
+        }
+    }
+
+    /// The records since `first` are those of the resource that was pushed last.
+    pub(super) fn close_resource(&mut self, first: u32) {
+        if self.projection.has(Level::Resource) {
+            let rows = first..self.layout.records.len() as u32;
+            relate(&mut self.relations.resource_of, self.layout.resources.len(), rows);
+        }
+    }
+
+    /// The records since `first` are those of the scope that was pushed last.
+    pub(super) fn close_scope(&mut self, first: u32) {
+        if self.projection.has(Level::Scope) {
+            let rows = first..self.layout.records.len() as u32;
+            relate(&mut self.relations.scope_of, self.layout.scopes.len(), rows);
+        }
+    }
+
+    /// The records since `first` are those of the metric that was pushed last.
+    pub(super) fn close_metric(&mut self, first: u32) {
+        if self.projection.has(Level::Metric) {
+            let rows = first..self.layout.records.len() as u32;
+            relate(&mut self.relations.metric_of, self.layout.metrics.len(), rows);
+        }
+    }
+
+    /// Ends the batch.
+    pub(super) fn end(&mut self) {
+        for store in &mut self.columns {
+            if let ColumnStore::Attributes(store) = store {
+                store.open();
+            }
+        }
+    }
+
+    #[inline]
+    fn cells(&mut self, column: u16) -> Option<&mut CellColumn> {
+        match self.columns.get_mut(usize::from(column)) {
+            Some(ColumnStore::Cells(store)) => Some(store),
+            _ => None,
+        }
+    }
+}
+
+fn relate(relation: &mut Vec<u32>, entries: usize, rows: Range<u32>) {
+    let index = entries.saturating_sub(1) as u32;
+    relation.extend(rows.map(|_| index));
+}
+
+fn empty_column(projected: &Projected) -> ColumnStore {
+    let tracked = projected.tracked;
+    match &projected.field.source {
+        Source::Attributes => ColumnStore::Attributes(AttributeColumn { tracked, ..AttributeColumn::default() }),
+        source => ColumnStore::Cells(CellColumn::new(default_of(source), tracked)),
+    }
+}
+
+/// The kind of a field that is not in the request.
+fn default_of(source: &Source) -> Kind {
+    match source {
+        Source::Plain(_, shape) | Source::Status(_, shape) => match shape {
+            Shape::Text => Kind::Text,
+            Shape::Int32 | Shape::Uint32 | Shape::Fixed32 | Shape::Fixed64 => Kind::Int,
+            Shape::Double | Shape::Id | Shape::Any => Kind::Absent,
+        },
+        Source::Duration | Source::Count(_) | Source::Point(PointField::Flags) => Kind::Int,
+        _ => Kind::Absent,
+    }
+}
+
+#[inline]
+fn value_of<'a>(shape: Shape, field: &Field, bytes: &'a [u8]) -> Value<'a> {
+    match (shape, field.payload) {
+        (Shape::Text, Payload::Bytes { from, to }) => Value::Text(bytes.get(from..to).unwrap_or_default()),
+        (Shape::Id, Payload::Bytes { from, to }) if from < to => Value::Bytes(bytes.get(from..to).unwrap_or_default()),
+        (Shape::Int32, Payload::Varint(value)) => Value::Int(i64::from(value as i32)),
+        (Shape::Uint32, Payload::Varint(value)) => Value::Int(i64::from(value as u32)),
+        (Shape::Fixed32, Payload::Fixed32(value)) => Value::Int(i64::from(value)),
+        (Shape::Fixed64, Payload::Fixed64(value)) => Value::Int(value as i64),
+        (Shape::Double, Payload::Fixed64(bits)) => Value::Double(f64::from_bits(bits)),
+        _ => Value::Absent,
+    }
+}
+
+impl CellColumn {
+    fn new(default: Kind, tracked: bool) -> Self {
+        CellColumn {
+            cells: Default::default(),
+            tracked,
+            default,
+            places: Vec::new(),
+            repeats: Vec::new(),
+            edited: Default::default(),
+        }
+    }
+
+    #[inline]
+    fn open(&mut self) {
+        self.cells.kinds.push(self.default as u8);
+        self.cells.words.push(0);
+        if self.tracked {
+            self.places.push(At::NOWHERE);
+        }
+    }
+
+    /// The value of an attribute: of several with the same key the first counts.
+    #[inline]
+    fn find_first(&mut self, value: Value<'_>, at: At) {
+        if self.cells.kinds.last() == Some(&(Kind::Absent as u8)) {
+            self.replace_last(value);
+            if let Some(place) = self.places.last_mut() {
+                *place = at;
+            }
+        } else if self.tracked {
+            self.repeats.push((self.cells.len() as u32 - 1, at));
+        }
+    }
+
+    /// The value of a plain field: of several occurrences the last counts, as protobuf says.
+    #[inline]
+    fn find_last(&mut self, value: Value<'_>, at: At) {
+        self.replace_last(value);
+        if let Some(place) = self.places.last_mut() {
+            if place.is_somewhere() {
+                self.repeats.push((self.cells.len() as u32 - 1, *place));
+            }
+            *place = at;
+        }
+    }
+
+    #[inline]
+    fn replace_last(&mut self, value: Value<'_>) {
+        if let Some(last) = self.cells.len().checked_sub(1) {
+            self.cells.set(last, value);
+        }
+    }
+}
+
+impl AttributeColumn {
+    fn open(&mut self) {
+        self.attributes.starts.push(self.attributes.keys.len() as u32);
+    }
+
+    fn push(&mut self, key: &[u8], value: Value<'_>, at: At) {
+        let key = self.attributes.values.keep(key);
+        self.attributes.keys.push(key);
+        self.attributes.values.push(value);
+        if self.tracked {
+            self.places.push(at);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Taking charge: room in the queue is held from the moment a payload is promised a place until its last record
+//! is delivered or given up, and whoever waits then learns the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use tokio::sync::oneshot;
+
+use super::meter::Meter;
+
+/// What one entry of the queue costs beside its bytes; it bounds the number of entries, too.
+pub const ENTRY_BYTES: usize = 256;
+
+/// How it ended for the sender of a payload. When parts of it ended differently, the worst counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Verdict {
+    /// The destination is in charge: the payload is in its queue or, without a queue, delivered.
+    Taken = 0,
+    /// Without a queue: the peer refused records for good. They are counted as dropped here.
+    Refused = 1,
+    /// Without a queue: not delivered. The sender may come again; nothing was counted as dropped.
+    Undelivered = 2,
+}
+
+impl Verdict {
+    fn from_number(number: u8) -> Verdict {
+        match number {
+            0 => Verdict::Taken,
+            1 => Verdict::Refused,
+            _ => Verdict::Undelivered,
+        }
+    }
+}
+
+/// What the sender of a payload holds until the destination has taken charge of it.
+#[derive(Debug)]
+#[must_use = "the destination has taken charge only when this says so"]
+pub struct Charge(Option<oneshot::Receiver<Verdict>>);
+
+impl Charge {
+    pub(super) fn taken() -> Self {
+        Charge(None)
+    }
+
+    pub(super) fn pending() -> (oneshot::Sender<Verdict>, Self) {
+        let (tx, rx) = oneshot::channel();
+        (tx, Charge(Some(rx)))
+    }
+
+    /// Whether the destination is in charge already, so that there is nothing to wait for.
+    pub fn is_taken(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Waits for the verdict: at once with a queue, until delivery without.
+    pub async fn wait(self) -> Verdict {
+        match self.0 {
+            None => Verdict::Taken,
+            Some(verdict) => verdict.await.unwrap_or(Verdict::Undelivered),
+        }
+    }
+}
+
+/// The bytes that all lanes of a destination share.
+#[derive(Debug)]
+pub struct Room {
+    used: AtomicUsize,
+    capacity: usize,
+    meter: Arc<Meter>,
+}
+
+impl Room {
+    pub(super) fn new(capacity: usize, meter: Arc<Meter>) -> Arc<Self> {
+        Arc::new(Room { used: AtomicUsize::new(0), capacity, meter })
+    }
+
+    /// Bytes that are held.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Holds room for a payload. A payload that is larger than everything gets in when there is nothing else:
+    /// its sender could come again for ever otherwise.
+    pub(super) fn hold(self: &Arc<Self>, bytes: usize, records: u64) -> Option<Held> {
+        let cost = bytes.saturating_add(ENTRY_BYTES);
+        let fits = |used: usize| used.checked_add(cost).filter(|sum| *sum <= self.capacity || used == 0);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
+        self.meter.entered(bytes, records);
+        Some(Held { room: self.clone(), bytes, records, worst: AtomicU8::new(Verdict::Taken as u8), reply: None })
+    }
+}
+
+/// Room that a payload holds; it is given back, and the verdict sent, with the last [`Share`] of it.
+#[derive(Debug)]
+pub struct Held {
+    room: Arc<Room>,
+    bytes: usize,
+    records: u64,
+    worst: AtomicU8,
+    reply: Option<oneshot::Sender<Verdict>>,
+}
+
+impl Held {
+    /// Names who waits for the verdict.
+    pub(super) fn reply_to(&mut self, reply: oneshot::Sender<Verdict>) {
+        self.reply = Some(reply);
+    }
+
+    /// The first share of it.
+    pub(super) fn share(self) -> Share {
+        Share { held: Arc::new(self), settled: false }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.room.used.fetch_sub(self.bytes.saturating_add(ENTRY_BYTES), Ordering::Relaxed);
+        self.room.meter.left(self.bytes, self.records);
+        if let Some(reply) = self.reply.take() {
+            // The sender may be gone: its client hung up.
+            let _ = reply.send(Verdict::from_number(*self.worst.get_mut()));
+        }
+    }
+}
+
+/// One piece's part in a payload that was taken. Dropped without a word it counts as undelivered: a task that is
+/// torn down must not leave a delivery behind that never was.
+#[derive(Debug)]
+pub struct Share {
+    held: Arc<Held>,
+    settled: bool,
+}
+
+impl Share {
+    /// Another piece of the same payload.
+    pub(super) fn another(&self) -> Share {
+        Share { held: self.held.clone(), settled: false }
+    }
+
+    /// Says how it ended for this piece.
+    pub(super) fn settle(mut self, verdict: Verdict) {
+        self.held.worst.fetch_max(verdict as u8, Ordering::AcqRel);
+        self.settled = true;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.held.worst.fetch_max(Verdict::Undelivered as u8, Ordering::AcqRel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::metrics::Metrics;
+
+    fn room(capacity: usize) -> Arc<Room> {
+        Room::new(capacity, Arc::new(Meter::new("test", capacity, &Metrics::default())))
+    }
+
+    #[test]
+    fn room_is_bounded_and_given_back() {
+        let room = room(2 * (1000 + ENTRY_BYTES));
+        let first = room.hold(1000, 1).unwrap();
+        let second = room.hold(1000, 1).unwrap();
+        assert!(room.hold(1, 1).is_none());
+        drop(first);
+        assert!(room.hold(1000, 1).is_some());
+        drop(second);
+        assert_eq!(room.used(), 0);
+    }
+
+    #[test]
+    fn a_payload_larger_than_the_queue_gets_in_alone() {
+        let room = room(1000);
+        let small = room.hold(1, 1).unwrap();
+        assert!(room.hold(5000, 1).is_none());
+        drop(small);
+        assert!(room.hold(5000, 1).is_some());
+    }
+
+    #[tokio::test]
+    async fn the_worst_piece_decides_and_the_last_one_answers() {
+        for (ends, verdict) in [
+            (vec![Some(Verdict::Taken), Some(Verdict::Taken)], Verdict::Taken),
+            (vec![Some(Verdict::Refused), Some(Verdict::Taken)], Verdict::Refused),
+            (vec![Some(Verdict::Undelivered), Some(Verdict::Refused)], Verdict::Undelivered),
+            (vec![Some(Verdict::Taken), None], Verdict::Undelivered),
+        ] {
+            let room = room(1000);
+            let mut held = room.hold(10, 1).unwrap();
+            let (tx, charge) = Charge::pending();
+            held.reply_to(tx);
+            let whole = held.share();
+            let shares: Vec<_> = ends.iter().map(|_| whole.another()).collect();
+            whole.settle(Verdict::Taken);
+            assert!(room.used() > 0);
+            for (share, end) in shares.into_iter().zip(ends) {
+                match end {
+                    Some(end) => share.settle(end),
+                    None => drop(share),
+                }
+            }
+            assert_eq!(room.used(), 0);
+            assert_eq!(charge.wait().await, verdict);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Delivering one batch: attempts and waits until it is taken, refused or given up, and the account of it.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::batch::Batch;
+use super::charge::Verdict;
+use super::meter::{Loss, Meter};
+use super::stop::Stop;
+use crate::config::spec::RetrySpec;
+use crate::exporter::outcome::printable;
+use crate::exporter::{Exporter, Failure, Outcome};
+
+/// Who answers for a batch that cannot be delivered now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answerable {
+    /// The destination: it was acknowledged, so that giving up is a loss.
+    Here,
+    /// The sender: it waits for the verdict and may come again.
+    Sender,
+}
+
+/// Takes batches to the exporter of one lane.
+#[derive(Debug)]
+pub struct Courier {
+    /// Where to.
+    pub exporter: Exporter,
+    /// How often.
+    pub retry: RetrySpec,
+    /// Who answers for what is given up.
+    pub answerable: Answerable,
+    /// The account.
+    pub meter: Arc<Meter>,
+    /// When to stop.
+    pub stop: Stop,
+}
+
+/// How a delivery ended.
+enum End {
+    Delivered(Outcome),
+    Refused(Failure),
+    Exhausted(Failure),
+    Stopped,
+}
+
+impl Courier {
+    /// Delivers a batch or gives it up; either way it is accounted for and its room is free again.
+    pub async fn deliver(&self, batch: Batch) {
+        let end = tokio::select! {
+            biased;
+            () = self.stop.deadline() => End::Stopped,
+            end = self.carry(&batch) => end,
+        };
+        let verdict = self.account(&batch, end);
+        batch.settle(verdict);
+    }
+
+    async fn carry(&self, batch: &Batch) -> End {
+        let frames = match self.exporter.prepare(batch.signal, &batch.requests).await {
+            Ok(frames) => frames,
+            Err(failure) => return End::Refused(failure),
+        };
+        let started = Instant::now();
+        let mut backoff = Backoff::new(&self.retry);
+        loop {
+            let begun = Instant::now();
+            let result = self.exporter.attempt(batch.signal, &frames).await;
+            self.meter.attempted(begun.elapsed(), &result);
+            let failure = match result {
+                Ok(outcome) => return End::Delivered(outcome),
+                Err(failure) if failure.is_retryable() => failure,
+                Err(failure) => return End::Refused(failure),
+            };
+            let Some(wait) = backoff.wait(started.elapsed(), failure.after()) else { return End::Exhausted(failure) };
+            tracing::warn!(
+                exporter = self.meter.exporter(),
+                records = batch.records,
+                wait_ms = wait.as_millis() as u64,
+                "delivery failed and will be tried again: {failure}"
+            );
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn account(&self, batch: &Batch, end: End) -> Verdict {
+        let (signal, records, exporter) = (batch.signal, batch.records, self.meter.exporter());
+        match end {
+            End::Delivered(outcome) => {
+                self.meter.delivered(signal, records, outcome.rejected);
+                if outcome != Outcome::default() {
+                    let Outcome { rejected, message } = outcome;
+                    tracing::warn!(exporter, records, rejected, "the peer took the request, but says: {message}");
+                }
+                Verdict::Taken
+            }
+            End::Refused(failure) => {
+                self.meter.gave_up(signal, records);
+                self.meter.lost(signal, records, Loss::RefusedByPeer);
+                tracing::error!(exporter, records, "dropped, since the peer refused for good: {}", said(&failure));
+                Verdict::Refused
+            }
+            End::Exhausted(failure) => {
+                tracing::error!(exporter, records, "given up after the last attempt: {}", said(&failure));
+                self.give_up(batch, Loss::RetriesExhausted)
+            }
+            End::Stopped => {
+                tracing::error!(exporter, records, "given up, since the time for the shutdown is over");
+                self.give_up(batch, Loss::Shutdown)
+            }
+        }
+    }
+
+    fn give_up(&self, batch: &Batch, loss: Loss) -> Verdict {
+        self.meter.gave_up(batch.signal, batch.records);
+        if self.answerable == Answerable::Here {
+            self.meter.lost(batch.signal, batch.records, loss);
+        }
+        Verdict::Undelivered
+    }
+}
+
+fn said(failure: &Failure) -> String {
+    printable(&failure.to_string())
+}

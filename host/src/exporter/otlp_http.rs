@@ -1,0 +1,205 @@
+//! OTLP over HTTP/1.1 or, where TLS negotiates it, HTTP/2: protobuf or JSON.
+//!
+//! Redirects are not followed: an answer that is not a success, nor one of the four statuses that the protocol
+//! lets a client retry, is a refusal for good.
+
+use std::io::Read;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT as AGENT};
+use http::{Method, Request, StatusCode, Uri};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::ServerName;
+
+use super::compress::compress;
+use super::frames::FramesBody;
+use super::otlp_grpc::custom_headers;
+use super::outcome::{Failure, Outcome, chain};
+use super::{BuildError, Frames, USER_AGENT, answer, response, retry_after, tls};
+use crate::config::spec::{Compression, Encoding, OtlpHttpClientSpec};
+use crate::data::{Signal, json};
+
+/// Idle connections are kept so long.
+const IDLE: Duration = Duration::from_secs(90);
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// A client of one OTLP/HTTP endpoint, with a pool of connections.
+#[derive(Debug)]
+pub struct OtlpHttp {
+    client: Client<HttpsConnector<HttpConnector>, FramesBody>,
+    urls: [Uri; Signal::ALL.len()],
+    headers: HeaderMap,
+    encoding: Encoding,
+    compression: Compression,
+    timeout: Duration,
+}
+
+impl OtlpHttp {
+    /// Checks the settings; connects at the first attempt.
+    pub fn build(spec: &OtlpHttpClientSpec) -> Result<Self, BuildError> {
+        let [traces, metrics, logs] = Signal::ALL.map(|signal| url(spec, signal));
+        let urls = [traces?, metrics?, logs?];
+        let mut headers = custom_headers(&spec.client.headers)?;
+        headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(spec.encoding)));
+        if let Some(name) = spec.client.compression.encoding() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(spec.client.max_in_flight.get())
+            .build(connector(spec, &urls)?);
+        let OtlpHttpClientSpec { client: common, encoding, .. } = spec;
+        let (compression, timeout) = (common.compression, common.timeout);
+        Ok(OtlpHttp { client, urls, headers, encoding: *encoding, compression, timeout })
+    }
+
+    /// Encodes and compresses the merged request.
+    pub async fn prepare(&self, signal: Signal, requests: &[Bytes]) -> Result<Frames, Failure> {
+        let json;
+        let body = match self.encoding {
+            Encoding::Protobuf => requests,
+            Encoding::Json => {
+                json = [encode_json(signal, requests)?];
+                &json
+            }
+        };
+        let packed = compress(self.compression, 0, body).await;
+        match packed.map_err(|error| Failure::permanent(format!("compressing failed: {error}")))? {
+            Some(packed) => Ok(Frames::new(vec![packed.into()])),
+            None => Ok(Frames::joined(&[], body)),
+        }
+    }
+
+    /// One request, within the timeout.
+    pub async fn attempt(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
+        match tokio::time::timeout(self.timeout, self.call(signal, frames)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::unanswered(format!("no answer within {:?}", self.timeout))),
+        }
+    }
+
+    async fn call(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
+        let [traces, metrics, logs] = &self.urls;
+        let url = match signal {
+            Signal::Traces => traces,
+            Signal::Metrics => metrics,
+            Signal::Logs => logs,
+        };
+        let mut request = Request::new(frames.body());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.clone();
+        *request.headers_mut() = self.headers.clone();
+        let answer = self.client.request(request).await.map_err(|error| Failure::unanswered(chain(&error)))?;
+        let (head, body) = answer.into_parts();
+        let (bytes, _) = match response::read(body).await {
+            // Of a retryable status only the status counts, whatever became of its body.
+            Err(_) if retryable(head.status) => (Bytes::new(), HeaderMap::new()),
+            read => read?,
+        };
+        let bytes = unpacked(&head.headers, bytes)?;
+        let json =
+            head.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+        if head.status.is_success() {
+            return Ok(if json { answer::from_json(signal, &bytes) } else { answer::from_protobuf(&bytes) });
+        }
+        let message = answer::status_message(json, &bytes);
+        let why = format!("the peer answered HTTP {}: {message}", head.status.as_u16());
+        if retryable(head.status) {
+            let value = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            return Err(Failure::Retryable {
+                after: value.and_then(|value| retry_after::read(value, SystemTime::now())),
+                why,
+            });
+        }
+        Err(Failure::Permanent { why })
+    }
+}
+
+/// The statuses that mean "later" (E11).
+fn retryable(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+const fn content_type(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Protobuf => "application/x-protobuf",
+        Encoding::Json => "application/json",
+    }
+}
+
+/// Concatenated requests are one request only in protobuf, so JSON is made of the joined bytes.
+fn encode_json(signal: Signal, requests: &[Bytes]) -> Result<Bytes, Failure> {
+    let joined;
+    let request = match requests {
+        [one] => one.as_ref(),
+        many => {
+            joined = many.concat();
+            joined.as_slice()
+        }
+    };
+    let mut out = Vec::with_capacity(request.len() * 3);
+    json::encode(signal, request, &mut out)
+        .map_err(|error| Failure::permanent(format!("the request cannot be written as JSON: {error}")))?;
+    Ok(out.into())
+}
+
+/// Where a signal goes: its own URL as it is, or the base and `v1/{signal}` (E17–E19).
+fn url(spec: &OtlpHttpClientSpec, signal: Signal) -> Result<Uri, BuildError> {
+    let base = &spec.client.endpoint;
+    let text = match spec.endpoints.get(&signal) {
+        Some(whole) => whole.clone(),
+        None => format!("{}{}", base.trim_end_matches('/'), signal.http_path()),
+    };
+    let refused = |why: String| BuildError::Endpoint { endpoint: text.clone(), why };
+    let uri: Uri = text.parse().map_err(|error: http::uri::InvalidUri| refused(error.to_string()))?;
+    match uri.scheme_str() {
+        Some("http" | "https") if uri.host().is_some() => Ok(uri),
+        _ => Err(refused("it does not begin with http:// or https:// and a host".to_owned())),
+    }
+}
+
+/// Connects with TLS where the URL says `https`. The system's roots, slow to load, are read only then.
+fn connector(spec: &OtlpHttpClientSpec, urls: &[Uri]) -> Result<HttpsConnector<HttpConnector>, BuildError> {
+    let secure = urls.iter().any(|url| url.scheme_str() == Some("https"));
+    let config = match secure {
+        true => tls::for_http(&spec.client.tls)?,
+        false => tls::without_roots()?,
+    };
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
+    tcp.set_connect_timeout(Some(spec.client.timeout));
+    let mut builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
+    if let Some(name) = &spec.client.tls.server_name {
+        let name = ServerName::try_from(name.clone())
+            .map_err(|error| BuildError::Tls { why: format!("`{name}` is not a server's name: {error}") })?;
+        builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+    }
+    Ok(builder.enable_all_versions().wrap_connector(tcp))
+}
+
+/// Inflates an answer that came compressed although that was not asked for, within the limit of an answer (F33).
+/// What cannot be read is as good as empty: the status has said what matters.
+fn unpacked(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, Failure> {
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(bytes),
+        Some(b"gzip") => {
+            let mut plain = Vec::new();
+            let limit = response::RESPONSE_BYTES_MAX as u64 + 1;
+            let read = flate2::read::MultiGzDecoder::new(bytes.as_ref()).take(limit).read_to_end(&mut plain);
+            match read {
+                Ok(_) if plain.len() > response::RESPONSE_BYTES_MAX => Err(response::too_large()),
+                Ok(_) => Ok(plain.into()),
+                Err(_) => Ok(Bytes::new()),
+            }
+        }
+        Some(_) => Ok(Bytes::new()),
+    }
+}

@@ -1,0 +1,125 @@
+//! The topology: everything that runs, and how it comes, changes and goes.
+//!
+//! ```text
+//! paths ─load─► Spec ─build─► Generation ─swap─► Running ─┬─ change ─► build beside it ─► swap, or keep the old one
+//!                 │             (checked, probed)          └─ signal ─► drain
+//!              Problems
+//! ```
+//! The only module that knows all others. A [`Generation`] is immutable: pipelines with their chains, and which
+//! receiver feeds which. Listeners, queues, shards, compiled plugins and plugin state live outside it, so that they
+//! survive a swap. A batch that is under way finishes on the generation that it started on.
+
+mod build;
+mod destinations;
+mod entry;
+mod generation;
+mod plugins;
+mod receivers;
+mod reload;
+mod running;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::build::Workshop;
+pub use self::generation::{Generation, Pipeline};
+pub use self::running::Running;
+use crate::admin::{self, Admin, Board};
+use crate::config::{self, Loaded, Problems};
+use crate::plugin::PluginMetrics;
+use crate::telemetry::metrics::Metrics;
+
+/// What `run` was told on its command line.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Pipeline files, or folders of them.
+    pub paths: Vec<PathBuf>,
+}
+
+/// Reads pipeline files with the process's environment.
+pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
+    config::load(paths, &|name| std::env::var(name).ok())
+}
+
+/// Checks pipeline files as far as it goes without serving: plugins are built, loaded, configured and probed.
+///
+/// # Errors
+/// Every problem that was found.
+pub async fn validate(loaded: &Loaded) -> anyhow::Result<Result<Generation, Problems>> {
+    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default())?;
+    Ok(workshop.generation(&loaded.spec, 1, 1).await)
+}
+
+/// Runs pipeline files until a signal, or until every replay is through and nothing else could come.
+///
+/// # Errors
+/// What kept it from starting. Later failures are told in the log, the metrics and the status.
+pub async fn run(options: RunOptions) -> anyhow::Result<()> {
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let plugin_metrics = PluginMetrics::default();
+    registry.register_collector(Box::new(plugin_metrics.clone()));
+    admin::process::register(&mut registry);
+    let board = Board::new(metrics.clone());
+
+    let loaded = load(&options.paths)?;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let shutdown_timeout = loaded.spec.service.shutdown_timeout;
+    let endpoint = loaded.spec.service.admin_endpoint.clone();
+    let workshop = Workshop::new(metrics, plugin_metrics)?;
+    let mut signals = Signals::new()?;
+    let (running, watch) = Running::start(options.paths, loaded, workshop, Arc::clone(&board)).await?;
+    let admin = match &endpoint {
+        Some(endpoint) => Some(Admin::start(endpoint, Arc::new(registry), Arc::clone(&board)).await?),
+        None => None,
+    };
+    if let Some(admin) = &admin {
+        tracing::info!("metrics and status on http://{}", admin.local_addr());
+    }
+    let running = reload::until_told(running, watch, &mut signals).await;
+    board.drain();
+    tokio::select! {
+        () = running.drain(shutdown_timeout) => tracing::info!("drained; bye"),
+        () = signals.ended() => anyhow::bail!("a second signal ended the drain: what was not delivered is lost"),
+    }
+    if let Some(admin) = admin {
+        admin.stop().await;
+    }
+    Ok(())
+}
+
+/// The signals that the process acts on.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// SIGINT or SIGTERM.
+    async fn ended(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// SIGHUP.
+    async fn hung_up(&mut self) {
+        self.hangup.recv().await;
+    }
+}
