@@ -26,7 +26,9 @@ pub fn zstd(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-const CODINGS: [(&str, fn(&[u8]) -> Vec<u8>); 2] = [("gzip", gzip), ("zstd", zstd)];
+type Compress = fn(&[u8]) -> Vec<u8>;
+
+const CODINGS: [(&str, Compress); 2] = [("gzip", gzip), ("zstd", zstd)];
 
 #[tokio::test]
 async fn r01_grpc_takes_gzip_and_zstd() {

@@ -179,6 +179,29 @@ async fn r06_calls_of_one_connection_run_concurrently() {
 }
 
 #[tokio::test]
+async fn f14_streams_of_a_connection_are_capped_and_the_rest_waits() {
+    let pipeline = Pipeline::gated();
+    let bench = Setup::default().grpc(&pipeline);
+    let channel = connected(&bench).await;
+    let calls: Vec<_> = (0..200)
+        .map(|_| {
+            let channel = channel.clone();
+            tokio::spawn(async move { export(&channel, spans(1)).await })
+        })
+        .collect();
+    pipeline.wait_for_waiting(128).await;
+    // Another connection has its own streams; when it has been served, the first has had its chance to go too far.
+    let other = connected(&bench).await;
+    let call = tokio::spawn(async move { export(&other, spans(1)).await });
+    pipeline.wait_for_waiting(129).await;
+    pipeline.gate.add_permits(201);
+    call.await.unwrap().unwrap();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn r07_full_success_leaves_partial_success_unset() {
     let bench = Setup::default().grpc(&Pipeline::taking_all());
     let answer = export(&connected(&bench).await, spans(2)).await.unwrap();
