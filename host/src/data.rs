@@ -10,10 +10,10 @@ pub mod field;
 pub mod intake;
 pub mod json;
 pub mod overlay;
+pub mod payload;
 pub mod projection;
 pub mod signal;
 pub mod splice;
-pub mod payload;
 pub mod split;
 #[cfg(test)]
 pub mod testing;

@@ -107,11 +107,7 @@ impl Step {
     ///
     /// # Errors
     /// [`Refusal::Busy`] if the plugin faulted and its stage says `on_error: reject`.
-    pub(super) async fn run(
-        &self,
-        shard: usize,
-        batch: &mut Batch,
-    ) -> Result<Option<(&'static str, u64)>, Refusal> {
+    pub(super) async fn run(&self, shard: usize, batch: &mut Batch) -> Result<Option<(&'static str, u64)>, Refusal> {
         let before = batch.live_rows() as u64;
         if before == 0 {
             return Ok(None);
@@ -171,8 +167,15 @@ impl Step {
         // While the plugin is not called, its breaker has said so once; a line a batch would say nothing new.
         if !matches!(fault, StepFault::Fault(Fault::Open(_))) {
             let StepMeter { labels, .. } = &self.meter;
-            tracing::warn!(pipeline = labels.pipeline, processor = labels.processor, plugin = labels.plugin,
-                version = labels.plugin_version, fault = fault.kind(), "{}; {action}", crate::report::chain(fault));
+            tracing::warn!(
+                pipeline = labels.pipeline,
+                processor = labels.processor,
+                plugin = labels.plugin,
+                version = labels.plugin_version,
+                fault = fault.kind(),
+                "{}; {action}",
+                crate::report::chain(fault)
+            );
         }
         match self.on_error {
             OnError::Pass => {}

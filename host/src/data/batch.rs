@@ -251,7 +251,9 @@ impl Batch {
 fn all_ones(bits: &[u8], len: usize) -> bool {
     let whole = bits.iter().take(len / 8).all(|byte| *byte == 0xff);
     let rest = (1u16 << (len % 8)) - 1;
-    whole && bits.len() >= len / 8 && (rest == 0 || bits.get(len / 8).is_some_and(|byte| u16::from(*byte) & rest == rest))
+    whole
+        && bits.len() >= len / 8
+        && (rest == 0 || bits.get(len / 8).is_some_and(|byte| u16::from(*byte) & rest == rest))
 }
 
 impl ColumnStore {

@@ -36,9 +36,10 @@ pub struct Pipeline {
 impl Generation {
     /// The pipelines of a signal that a receiver feeds.
     pub fn fed_by(&self, receiver: &str, signal: Signal) -> Vec<Arc<Pipeline>> {
-        let fed = self.spec.pipelines.iter().filter(|(_, pipeline)| {
-            pipeline.signal == signal && pipeline.receivers.iter().any(|id| id == receiver)
-        });
+        let fed =
+            self.spec.pipelines.iter().filter(|(_, pipeline)| {
+                pipeline.signal == signal && pipeline.receivers.iter().any(|id| id == receiver)
+            });
         fed.filter_map(|(id, _)| self.pipelines.get(id).cloned()).collect()
     }
 

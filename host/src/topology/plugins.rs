@@ -52,8 +52,8 @@ impl Plugins {
             }
             PluginSource::File(path) => self.compile(&read(path)?),
             PluginSource::Crate(folder) => {
-                let built = build_crate(folder)
-                    .map_err(|source| SourceFault::Build { folder: folder.clone(), source })?;
+                let built =
+                    build_crate(folder).map_err(|source| SourceFault::Build { folder: folder.clone(), source })?;
                 self.compile(&built.wasm)
             }
         }

@@ -74,11 +74,8 @@ fn sides(generation: &Generation) -> Vec<(ServerKey, Side<'_>)> {
     let mut sides = Vec::new();
     for (id, receiver) in &generation.spec.receivers {
         let ReceiverSpec::Otlp { grpc, http } = receiver else { continue };
-        let key = |transport, endpoint: &str| ServerKey {
-            receiver: id.clone(),
-            transport,
-            endpoint: endpoint.to_owned(),
-        };
+        let key =
+            |transport, endpoint: &str| ServerKey { receiver: id.clone(), transport, endpoint: endpoint.to_owned() };
         sides.extend(grpc.as_ref().map(|spec| (key("grpc", &spec.endpoint), Side::Grpc(spec))));
         sides.extend(http.as_ref().map(|spec| (key("http", &spec.endpoint), Side::Http(spec))));
     }
@@ -238,10 +235,7 @@ impl Retired {
             }
         });
         let replays = self.replays.into_iter().map(|replay| replay.drain(deadline));
-        futures_util::future::join(
-            futures_util::future::join_all(servers),
-            futures_util::future::join_all(replays),
-        )
-        .await;
+        futures_util::future::join(futures_util::future::join_all(servers), futures_util::future::join_all(replays))
+            .await;
     }
 }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::{Signals, Told};
 use super::running::{Running, watch_set};
+use super::{Signals, Told};
 use crate::admin::status::ReloadOutcome;
 use crate::config::{Loaded, Problems};
 use crate::report;

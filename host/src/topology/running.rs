@@ -209,12 +209,7 @@ pub(super) fn watch_set(paths: &[PathBuf], loaded: &Loaded) -> WatchSet {
 impl Generation {
     /// Before the first one.
     fn nothing() -> Generation {
-        Generation {
-            number: 0,
-            spec: Default::default(),
-            pipelines: Default::default(),
-            digests: Default::default(),
-        }
+        Generation { number: 0, spec: Default::default(), pipelines: Default::default(), digests: Default::default() }
     }
 }
 
@@ -223,4 +218,3 @@ impl Prepared {
         self.generation.number
     }
 }
-

@@ -11,7 +11,8 @@ pub(super) fn log(generation: &Generation, receivers: &[ReceiverStatus]) {
     }
     for pipeline in generation.status() {
         let stages = pipeline.stages.iter().map(|stage| {
-            let name = if stage.id == stage.plugin { stage.id.clone() } else { format!("{} ({})", stage.id, stage.plugin) };
+            let name =
+                if stage.id == stage.plugin { stage.id.clone() } else { format!("{} ({})", stage.id, stage.plugin) };
             format!("{name} {}", stage.version)
         });
         let ends = [pipeline.receivers.join(", ")].into_iter().chain(stages).chain([pipeline.exporters.join(", ")]);

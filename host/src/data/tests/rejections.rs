@@ -33,12 +33,7 @@ fn r38_spans_with_invalid_ids_are_rejected_alone() {
     let batch = walked(Signal::Traces, &request(spans), &[]);
     assert_eq!(
         reasons(&batch),
-        [
-            (1, Rejection::TraceId),
-            (2, Rejection::TraceId),
-            (3, Rejection::SpanId),
-            (4, Rejection::ParentSpanId)
-        ]
+        [(1, Rejection::TraceId), (2, Rejection::TraceId), (3, Rejection::SpanId), (4, Rejection::ParentSpanId)]
     );
     assert_eq!(spliced::<ExportTraceServiceRequest>(&batch), request(vec![span("good")]));
 }
@@ -68,7 +63,9 @@ fn r39_a_log_record_with_invalid_ids_is_kept_as_not_associated() {
 fn metrics(data: Vec<metric::Data>) -> ExportMetricsServiceRequest {
     let metrics = data.into_iter().map(|data| Metric { data: Some(data), ..Metric::default() }).collect();
     let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
-    ExportMetricsServiceRequest { resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }] }
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }],
+    }
 }
 
 fn number(time: u64) -> NumberDataPoint {

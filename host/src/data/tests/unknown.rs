@@ -4,8 +4,8 @@ use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 
 use super::projection;
 use crate::data::Signal;
@@ -66,7 +66,10 @@ fn r45_unknown_fields_are_preserved_beside_an_edit() {
     assert_eq!(got.len(), expected.len());
     let count = |bytes: &[u8]| bytes.windows(7).filter(|window| *window == b"unknown").count();
     assert_eq!(count(&got), 6);
-    assert_eq!(ExportTraceServiceRequest::decode(got).unwrap().resource_spans[0].scope_spans[0].spans[0].name, "renamed");
+    assert_eq!(
+        ExportTraceServiceRequest::decode(got).unwrap().resource_spans[0].scope_spans[0].spans[0].name,
+        "renamed"
+    );
 }
 
 #[test]

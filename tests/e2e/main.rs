@@ -1,0 +1,3 @@
+//! End to end: the real binary, real clients, real files, over loopback.
+
+mod harness;
