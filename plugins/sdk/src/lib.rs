@@ -65,6 +65,7 @@ mod clocks;
 mod config;
 mod convert;
 mod decision;
+mod duration;
 mod edits;
 mod error;
 mod export;
@@ -95,6 +96,7 @@ pub use clocks::Time;
 pub use config::{Config, NoConfig};
 pub use convert::{FromCell, ToCell};
 pub use decision::{Decision, Decisions, Reason};
+pub use duration::DurationText;
 pub use edits::Edits;
 pub use error::Error;
 pub use field::{Each, Edit, EditAttributes};
@@ -117,8 +119,8 @@ pub use {schemars, serde, serde_json, wit_bindgen};
 /// Everything that a plugin usually needs.
 pub mod prelude {
     pub use crate::{
-        Array, Attributes, Batch, BatchFilter, BatchSampler, BatchTransform, Decision, Decisions, Each, Edit,
-        EditAttributes, Edits, Error, Filter, KvList, Level, NoConfig, OwnedValue, Reason, Record, Rows, Sampler,
+        Array, Attributes, Batch, BatchFilter, BatchSampler, BatchTransform, Decision, Decisions, DurationText, Each,
+        Edit, EditAttributes, Edits, Error, Filter, KvList, Level, NoConfig, OwnedValue, Reason, Record, Rows, Sampler,
         Setup, Signal, SpanId, Time, TraceId, Transform, Value, clock, config, metrics, random, state,
     };
     pub use crate::{debug, error, info, trace, warn};

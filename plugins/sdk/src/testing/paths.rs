@@ -75,5 +75,10 @@ pub(super) fn check(path: &str, signal: Signal, used: Use) -> Result<(), Error> 
             Use::Write => Err(Error::at(path, "this field cannot be written")),
         };
     }
-    Err(Error::at(path, format!("no such field in a pipeline of {signal:?}; docs/plugin-authors.md lists them")))
+    let signal = match signal {
+        Signal::Traces => "traces",
+        Signal::Metrics => "metrics",
+        Signal::Logs => "logs",
+    };
+    Err(Error::at(path, format!("no such field in a pipeline of {signal}; docs/plugin-authors.md lists them")))
 }
