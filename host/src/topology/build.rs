@@ -159,7 +159,6 @@ fn grants(stage: &StageSpec, plugin: &Plugin) -> Vec<Grant> {
 /// What a stage's fault means to the one who wrote the pipeline file.
 fn problem(stage: &StageSpec, fault: &BuildFault) -> Problem {
     let mend = match fault {
-        BuildFault::Start(StartFault::NotGranted { mend, .. }) => Some(format!("add {mend} to the stage")),
         BuildFault::Start(StartFault::Refused { .. }) => {
             Some("`sluicebox plugin inspect` shows the config that the plugin takes".to_owned())
         }

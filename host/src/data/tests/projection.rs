@@ -61,6 +61,9 @@ proptest! {
             }).collect()),
             ("scope.name", scope(&|scope: &Scope| text(&scope.name), text(""))),
             ("scope.version", scope(&|scope: &Scope| text(&scope.version), text(""))),
+            ("scope.dropped_attributes_count", scope(
+                &|scope: &Scope| Cell::Int(scope.dropped_attributes_count.into()), Cell::Int(0),
+            )),
             ("span.trace_id", span(&|span| id(&span.trace_id))),
             ("span.span_id", span(&|span| id(&span.span_id))),
             ("span.parent_span_id", span(&|span| id(&span.parent_span_id))),
@@ -191,7 +194,7 @@ fn points(metric: &Metric) -> Vec<Point> {
         }
         // A summary's sum has no presence: one of 0 is not on the wire, and so absent.
         Some(metric::Data::Summary(data)) => {
-            let sum = |sum: f64| (sum.to_bits() != 0).then_some(sum);
+            let sum = |sum: f64| (sum != 0.0).then_some(sum);
             data.data_points.iter().map(|p| point!(p, count: Some(p.count), sum: sum(p.sum))).collect()
         }
         None => Vec::new(),
