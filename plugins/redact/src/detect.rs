@@ -11,49 +11,56 @@ pub use card::cards;
 pub use email::emails;
 pub use token::tokens;
 
-/// Which kinds of bytes a text has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bytes(u8);
+/// How many bytes of each kind a text has; 255 means that many or more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// `0` to `9`.
+    pub digits: u8,
+    /// `@`
+    pub ats: u8,
+    /// `:`
+    pub colons: u8,
+    /// `.`
+    pub dots: u8,
+    /// `%`
+    pub percents: u8,
+    /// Spaces.
+    pub spaces: u8,
+}
 
 impl Bytes {
-    /// `0` to `9`.
-    pub const DIGIT: Bytes = Bytes(1);
-    /// `@`
-    pub const AT: Bytes = Bytes(2);
-    /// `:`
-    pub const COLON: Bytes = Bytes(4);
-    /// `.`
-    pub const DOT: Bytes = Bytes(8);
-    /// `%`
-    pub const PERCENT: Bytes = Bytes(16);
-    /// A space.
-    pub const SPACE: Bytes = Bytes(32);
-
-    /// The kind of each byte.
-    const KINDS: [u8; 256] = {
-        let mut kinds = [0; 256];
+    /// For each byte, a 1 in the lane of its kind: the bytes of a text are counted by one addition each.
+    const LANES: [u64; 256] = {
+        let mut lanes = [0; 256];
         let mut digit = b'0';
         while digit <= b'9' {
-            kinds[digit as usize] = Bytes::DIGIT.0;
+            lanes[digit as usize] = 1;
             digit += 1;
         }
-        kinds[b'@' as usize] = Bytes::AT.0;
-        kinds[b':' as usize] = Bytes::COLON.0;
-        kinds[b'.' as usize] = Bytes::DOT.0;
-        kinds[b'%' as usize] = Bytes::PERCENT.0;
-        kinds[b' ' as usize] = Bytes::SPACE.0;
-        kinds
+        lanes[b'@' as usize] = 1 << 8;
+        lanes[b':' as usize] = 1 << 16;
+        lanes[b'.' as usize] = 1 << 24;
+        lanes[b'%' as usize] = 1 << 32;
+        lanes[b' ' as usize] = 1 << 40;
+        lanes
     };
 
     /// Those of a text.
     #[inline]
     pub fn of(text: &str) -> Bytes {
-        Bytes(text.bytes().fold(0, |kinds, byte| kinds | Bytes::KINDS[usize::from(byte)]))
-    }
-
-    /// Whether it has some of those.
-    pub const fn have(self, other: Bytes) -> bool {
-        self.0 & other.0 != 0
+        let mut total = Bytes::default();
+        // A lane holds 255.
+        for chunk in text.as_bytes().chunks(255) {
+            let lanes = chunk.iter().fold(0u64, |sum, &byte| sum + Bytes::LANES[usize::from(byte)]);
+            let [digits, ats, colons, dots, percents, spaces, ..] = lanes.to_le_bytes();
+            total.digits = total.digits.saturating_add(digits);
+            total.ats = total.ats.saturating_add(ats);
+            total.colons = total.colons.saturating_add(colons);
+            total.dots = total.dots.saturating_add(dots);
+            total.percents = total.percents.saturating_add(percents);
+            total.spaces = total.spaces.saturating_add(spaces);
+        }
+        total
     }
 }
 
@@ -70,6 +77,11 @@ fn word_ends(text: &[u8], at: usize) -> bool {
 /// Letters, digits and whatever is not ASCII.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || !byte.is_ascii() || byte == b'_'
+}
+
+/// Where the next byte of a kind is, from `at` on.
+fn next(text: &[u8], at: usize, kind: impl Fn(u8) -> bool) -> Option<usize> {
+    text.get(at..)?.iter().position(|&byte| kind(byte)).map(|ahead| at + ahead)
 }
 
 /// How many bytes from `at` on are of a kind.

@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::{Bytes, run, word_ends, word_starts};
+use super::{Bytes, next, run, word_ends, word_starts};
 
 /// Finds IPv4 addresses: four numbers up to 255, with dots between them. A version of four numbers is one too.
 pub fn ipv4(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
-    if !bytes.have(Bytes::DIGIT) || !bytes.have(Bytes::DOT) {
+    if bytes.digits < 4 || bytes.dots < 3 {
         return;
     }
     let is_part = |byte: u8| byte.is_ascii_digit() || byte == b'.';
@@ -21,7 +21,7 @@ pub fn ipv4(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
 /// Finds IPv6 addresses, all ways in which they are written (RFC 4291, section 2.2). One without a single digit is not
 /// looked for: `dead::beef` is a path of some programming languages.
 pub fn ipv6(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
-    if !bytes.have(Bytes::COLON) || !bytes.have(Bytes::DIGIT) {
+    if bytes.colons < 2 || bytes.digits == 0 {
         return;
     }
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.';
@@ -39,13 +39,9 @@ const LENGTH_MAX: usize = 45;
 /// Runs of bytes that addresses are made of, between words, without the punctuation behind them.
 fn candidates(text: &str, is_part: impl Fn(u8) -> bool + Copy, mut found: impl FnMut(usize, &str)) {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
+    let mut from = 0;
+    while let Some(at) = next(bytes, from, is_part) {
         let length = run(bytes, at, is_part);
-        if length == 0 {
-            at += 1;
-            continue;
-        }
         let candidate = text.get(at..at + length).unwrap_or_default();
         // One dot or colon behind an address is a sentence's; two colons are part of it.
         let candidate = match candidate.strip_suffix(':') {
@@ -56,7 +52,7 @@ fn candidates(text: &str, is_part: impl Fn(u8) -> bool + Copy, mut found: impl F
         if whole && (2..=LENGTH_MAX).contains(&candidate.len()) {
             found(at, candidate);
         }
-        at += length;
+        from = at + length;
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Bytes, run};
 
 /// Finds e-mail addresses: `name@host.domain`, also as a URL writes them, `name%40host.domain`.
 pub fn emails(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
-    if !(bytes.have(Bytes::AT) || bytes.have(Bytes::PERCENT)) || !bytes.have(Bytes::DOT) {
+    if (bytes.ats == 0 && bytes.percents == 0) || bytes.dots == 0 {
         return;
     }
     let text = text.as_bytes();
