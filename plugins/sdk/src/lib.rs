@@ -102,7 +102,7 @@ pub use error::Error;
 pub use field::{Each, Edit, EditAttributes};
 pub use ids::{SpanId, TraceId};
 pub use level::Level;
-pub use nested::{Array, KvList};
+pub use nested::{Array, Inside, KvList, Replace};
 pub use owned::OwnedValue;
 pub use plugin::{BatchFilter, BatchSampler, BatchTransform, EachFilter, EachSampler, EachTransform};
 pub use plugin::{Filter, Sampler, Transform};
