@@ -19,6 +19,9 @@ pub fn emails(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
         };
         let Some(before) = text.get(from..at) else { continue };
         let name = before.iter().rev().take_while(|&&byte| is_name(byte)).count();
+        // A name may hold an apostrophe, but one in front opens a quotation: as in SQL.
+        let quotes = before.iter().skip(before.len() - name).take_while(|&&byte| byte == b'\'').count();
+        let name = name - quotes;
         let length = domain(text, host);
         if name > 0 && length > 0 {
             found.push(at - name..host + length);
@@ -57,6 +60,7 @@ mod tests {
         assert_eq!(all(emails, "mail ann.b+x@mail.example.com."), ["ann.b+x@mail.example.com"]);
         assert_eq!(all(emails, "/u?email=a%40b.org&x=1%25"), ["a%40b.org"]);
         assert_eq!(all(emails, "<a@b.co>,c@d.de"), ["a@b.co", "c@d.de"]);
+        assert_eq!(all(emails, "values ('o'hara@b.ie', 1)"), ["o'hara@b.ie"]);
         assert_eq!(all(emails, "jörg@müller.de"), ["jörg@müller.de"]);
         for text in ["user@localhost", "@b.com", "a@.com", "a@b.1", "postgres://u:p@10.0.0.1/db", "50%40.x"] {
             assert_eq!(all(emails, text), [""; 0], "{text}");
