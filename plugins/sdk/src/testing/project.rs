@@ -3,8 +3,8 @@
 use crate::bindings::types::{self, Column, Plan};
 use crate::level::is_all_attributes;
 use crate::testing::Telemetry;
+use crate::testing::entry::Record;
 use crate::testing::paths::key_of;
-use crate::testing::telemetry::Record;
 use crate::value::keep_slice;
 use crate::{Level, OwnedValue, ToCell};
 
