@@ -8,7 +8,6 @@ mod keys;
 mod mask;
 
 use sluicebox_plugin::prelude::*;
-use sluicebox_plugin::{AttributesField, EditAttributesField, EditField, Field};
 
 pub use crate::config::{Config, Detector};
 use crate::mask::Masker;
@@ -29,7 +28,7 @@ impl BatchTransform for Redact {
                 &["span.name", "span.status.message"],
                 &["span.attributes[*]", "span.events.attributes[*]", "span.links.attributes[*]"],
             ),
-            Signal::Metrics => (&[], &["datapoint.attributes[*]"]),
+            Signal::Metrics => (&[], &["datapoint.attributes[*]", "metric.metadata[*]"]),
             Signal::Logs => (&["log.body"], &["log.attributes[*]"]),
         };
         let fields = fields.iter().map(|path| Ok((setup.read(path)?, setup.write(path)?)));

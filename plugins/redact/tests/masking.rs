@@ -66,8 +66,11 @@ fn log_bodies_are_searched_however_deep() {
 
 #[test]
 fn data_points_are_searched() {
-    let points = Telemetry::points().point(|point| point.attribute("client", "10.0.0.1").value(1));
+    let points = Telemetry::points()
+        .metric(|metric| metric.attribute("source", "10.0.0.2"))
+        .point(|point| point.attribute("client", "10.0.0.1").value(1));
     let after = masked(Signal::Metrics, &points, json!({}));
+    assert_eq!(after.metric_of(0).attribute("source"), "[redacted]");
     assert_eq!(after.row(0).attribute("client"), "[redacted]");
 }
 
