@@ -62,6 +62,8 @@ pub type Slots = [Option<Slot>; NUMBERS];
 /// What the walk looks for at one level.
 #[derive(Clone, Debug, Default)]
 pub struct LevelTable {
+    /// Bits of the field numbers that `plain` has a column for: most fields are ruled out by this alone.
+    pub numbers: u32,
     /// Columns by field number of the level's message (not of data points: see [`Projection::points`]).
     pub plain: Slots,
     /// Columns by field number of a span's status.
@@ -154,7 +156,10 @@ impl Projection {
         match &field.source {
             Source::Attribute(key) => table.keys.add(key, column),
             Source::Attributes => table.all = Some(column),
-            Source::Plain(number, shape) => place(&mut table.plain, *number, column, *shape),
+            Source::Plain(number, shape) => {
+                table.numbers |= 1u32.checked_shl(*number).unwrap_or(0);
+                place(&mut table.plain, *number, column, *shape);
+            }
             Source::Status(number, shape) => place(&mut table.status, *number, column, *shape),
             Source::Duration => table.duration = Some(column),
             Source::Count(number) => table.counts.push((*number, column)),

@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use self::shape::{ENTITY_REF, REQUEST, RESOURCE, RESOURCE_ENVELOPE, SCOPE, SCOPE_ENVELOPE};
 use self::sink::Sink;
-use self::value::{Fields, key_value};
+use self::value::{Fields, key_value, plain_pair};
 use super::Signal;
 use super::batch::{At, Batch, Envelope, Rejection};
 use super::bitmap::Bitmap;
@@ -115,7 +115,7 @@ impl<'a> Walker<'a> {
         let mut fields = Fields::new(self.bytes, content, &RESOURCE);
         while let Some(field) = fields.next()? {
             match (field.number, field.content()) {
-                (1, Some(content)) => self.attribute(Level::Resource, &field, content, &mut attributes)?,
+                (1, Some(content)) => self.attribute(Level::Resource, place(&field), content, &mut attributes)?,
                 (3, Some(content)) => self.opaque(content, &ENTITY_REF)?,
                 _ => self.sink.field(Level::Resource, &field),
             }
@@ -156,7 +156,7 @@ impl<'a> Walker<'a> {
         let mut fields = Fields::new(self.bytes, content, &SCOPE);
         while let Some(field) = fields.next()? {
             match (field.number, field.content()) {
-                (3, Some(content)) => self.attribute(Level::Scope, &field, content, &mut attributes)?,
+                (3, Some(content)) => self.attribute(Level::Scope, place(&field), content, &mut attributes)?,
                 _ => self.sink.field(Level::Scope, &field),
             }
         }
@@ -164,17 +164,29 @@ impl<'a> Walker<'a> {
     }
 
     /// One attribute of the entry that is open at `level`.
-    #[inline]
+    #[inline(always)]
     fn attribute(
         &mut self,
         level: Level,
-        field: &Field,
+        at: At,
         content: Range<usize>,
         counted: &mut Counted,
     ) -> Result<(), Malformed> {
         counted.add(content.len(), &self.limits);
+        // Most attributes are wanted by nobody: their values are not even taken out.
+        if !self.sink.wants_all(level)
+            && let Some((key, _)) = plain_pair(self.bytes.get(content.clone()).unwrap_or_default())
+            && !self.sink.wants_attribute(level, key)
+        {
+            return Ok(());
+        }
+        self.wanted_attribute(level, at, content)
+    }
+
+    #[inline(never)]
+    fn wanted_attribute(&mut self, level: Level, at: At, content: Range<usize>) -> Result<(), Malformed> {
         let (key, value) = key_value(self.bytes, content, self.limits.value_depth)?;
-        self.sink.attribute(level, key, value, place(field));
+        self.sink.attribute(level, key, value, at);
         Ok(())
     }
 
@@ -246,7 +258,7 @@ struct Counted {
 }
 
 impl Counted {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, bytes: usize, limits: &Limits) {
         self.count += 1;
         if self.count > limits.attributes {

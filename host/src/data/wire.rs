@@ -86,13 +86,16 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
     fn malformed<T>(&self, what: &'static str) -> Result<T, Malformed> {
         Err(Malformed { what, at: self.at })
     }
 
     /// The next field, or none at the end of the message.
-    #[inline]
+    // Called for every field of every record: a call that hands the field over through memory costs more than the
+    // parsing itself.
+    #[inline(always)]
     pub fn field(&mut self) -> Result<Option<Field>, Malformed> {
         if self.at >= self.end {
             return Ok(None);
@@ -125,8 +128,22 @@ impl<'a> Reader<'a> {
         Ok(Some(Field { number, payload, start, end: self.at }))
     }
 
+    /// The next field, if it has that one-byte tag of a length-delimited field and a length below 128: where it begins
+    /// and its content.
+    #[inline(always)]
+    pub fn short(&mut self, tag: u8) -> Option<(usize, Range<usize>)> {
+        let [first, length, ..] = self.bytes.get(self.at..self.end)? else { return None };
+        let (start, from) = (self.at, self.at + 2);
+        let to = from + usize::from(*length);
+        if *first != tag || *length >= 0x80 || to > self.end {
+            return None;
+        }
+        self.at = to;
+        Some((start, from..to))
+    }
+
     /// The next varint: also for packed fields.
-    #[inline]
+    #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, Malformed> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 && self.at < self.end => {
@@ -137,6 +154,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -166,6 +184,8 @@ impl<'a> Reader<'a> {
         Ok(*value)
     }
 
+    #[cold]
+    #[inline(never)]
     fn skip_group(&mut self, number: u32) -> Result<(), Malformed> {
         let mut open = [0u32; GROUP_DEPTH_MAX as usize];
         let mut depth = 0;

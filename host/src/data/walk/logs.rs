@@ -5,10 +5,13 @@ use std::ops::Range;
 use super::shape::LOG;
 use super::traces::is_id;
 use super::value::{Fields, any_value};
-use super::{Counted, Walker, once};
+use super::{Counted, Walker, once, place};
 use crate::data::batch::At;
 use crate::data::field::Level;
 use crate::data::wire::{Malformed, Payload};
+
+/// The tag of `LogRecord.attributes`.
+const ATTRIBUTE_TAG: u8 = 6 << 3 | 2;
 
 impl Walker<'_> {
     pub(super) fn log(&mut self, at: At, content: Range<usize>) -> Result<(), Malformed> {
@@ -20,10 +23,14 @@ impl Walker<'_> {
         let mut ids_ok = true;
         let mut attributes = Counted::default();
         let mut fields = Fields::new(bytes, content, &LOG);
-        while let Some(field) = fields.next()? {
+        loop {
+            while let Some((at, content)) = fields.next_short(ATTRIBUTE_TAG) {
+                self.attribute(Level::Record, at, content, &mut attributes)?;
+            }
+            let Some(field) = fields.next()? else { break };
             match (field.number, field.payload) {
                 (6, Payload::Bytes { from, to }) => {
-                    self.attribute(Level::Record, &field, from..to, &mut attributes)?;
+                    self.attribute(Level::Record, place(&field), from..to, &mut attributes)?;
                     continue;
                 }
                 (5, Payload::Bytes { from, to }) => {

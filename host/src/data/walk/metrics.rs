@@ -85,7 +85,7 @@ impl Walker<'_> {
                     fault = self.metric_data(kind, content)?;
                 }
                 (None, Some(content)) if field.number == 12 => {
-                    self.attribute(Level::Metric, &field, content, &mut metadata)?;
+                    self.attribute(Level::Metric, place(&field), content, &mut metadata)?;
                 }
                 _ => self.sink.field(Level::Metric, &field),
             }
@@ -122,7 +122,7 @@ impl Walker<'_> {
         while let Some(field) = fields.next()? {
             match field.content() {
                 Some(content) if field.number == kind.attributes => {
-                    self.attribute(Level::Record, &field, content, &mut attributes)?;
+                    self.attribute(Level::Record, place(&field), content, &mut attributes)?;
                     continue;
                 }
                 Some(content) if field.number == kind.exemplars => self.exemplar(content, &mut attributes)?,

@@ -46,16 +46,25 @@ impl MessageShape {
     }
 
     /// Whether a field of that number may have that wire type.
-    #[inline]
+    #[inline(always)]
     pub fn allows(&self, number: u32, wire_type: u8) -> bool {
         match self.wire_types.get(number as usize) {
-            None | Some(&UNKNOWN) => true,
-            Some(&expected) => expected == wire_type || (wire_type == BYTES && self.packable >> number & 1 == 1),
+            Some(&expected) if expected == wire_type => true,
+            other => self.allows_rarely(other.copied(), number, wire_type),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn allows_rarely(&self, expected: Option<u8>, number: u32, wire_type: u8) -> bool {
+        match expected {
+            None | Some(UNKNOWN) => true,
+            Some(_) => wire_type == BYTES && self.packable >> number & 1 == 1,
         }
     }
 
     /// Whether the field of that number is a proto3 string.
-    #[inline]
+    #[inline(always)]
     pub fn is_string(&self, number: u32) -> bool {
         number < 32 && self.strings >> number & 1 == 1
     }

@@ -37,8 +37,19 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Whether some column wants the attribute of that key.
+    #[inline(always)]
+    pub(super) fn wants_attribute(&self, level: Level, key: &[u8]) -> bool {
+        self.projection.level(level).keys.find(key).is_some()
+    }
+
+    /// Whether some column wants all attributes of a level.
+    #[inline(always)]
+    pub(super) fn wants_all(&self, level: Level) -> bool {
+        self.projection.level(level).all.is_some()
+    }
+
     /// One attribute of the open entry of a level.
-    #[inline]
     pub(super) fn attribute(&mut self, level: Level, key: &[u8], value: Value<'_>, at: At) {
         let table = self.projection.level(level);
         if let Some(column) = table.keys.find(key)
@@ -54,8 +65,16 @@ impl<'a> Sink<'a> {
     }
 
     /// A field of the message of a level's open entry, if some column wants it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn field(&mut self, level: Level, field: &Field) {
+        let numbers = self.projection.level(level).numbers;
+        if field.number < 32 && numbers >> field.number & 1 == 1 {
+            self.wanted_field(level, field);
+        }
+    }
+
+    #[inline(never)]
+    fn wanted_field(&mut self, level: Level, field: &Field) {
         if let Some(slot) = self.projection.level(level).plain.get(field.number as usize).copied().flatten() {
             self.fill(slot, field);
         }

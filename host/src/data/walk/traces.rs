@@ -10,6 +10,9 @@ use crate::data::column::Value;
 use crate::data::field::Level;
 use crate::data::wire::{Field, Malformed, Payload};
 
+/// The tag of `Span.attributes`.
+const ATTRIBUTE_TAG: u8 = 9 << 3 | 2;
+
 impl Walker<'_> {
     pub(super) fn span(&mut self, at: At, content: Range<usize>) -> Result<(), Malformed> {
         self.sink.open(Level::Record);
@@ -21,10 +24,14 @@ impl Walker<'_> {
         let mut status = At::NOWHERE;
         let mut attributes = Counted::default();
         let mut fields = Fields::new(bytes, content, &SPAN);
-        while let Some(field) = fields.next()? {
+        loop {
+            while let Some((at, content)) = fields.next_short(ATTRIBUTE_TAG) {
+                self.attribute(Level::Record, at, content, &mut attributes)?;
+            }
+            let Some(field) = fields.next()? else { break };
             match (field.number, field.payload) {
                 (9, Payload::Bytes { from, to }) => {
-                    self.attribute(Level::Record, &field, from..to, &mut attributes)?;
+                    self.attribute(Level::Record, place(&field), from..to, &mut attributes)?;
                     continue;
                 }
                 (1, Payload::Bytes { from, to }) => trace_id = is_id::<16>(bytes, from..to),
@@ -87,7 +94,7 @@ impl Walker<'_> {
         let mut fields = Fields::new(self.bytes, content, &EVENT);
         while let Some(field) = fields.next()? {
             match (field.number, field.content()) {
-                (3, Some(content)) if seen => self.attribute(Level::Event, &field, content, &mut attributes)?,
+                (3, Some(content)) if seen => self.attribute(Level::Event, place(&field), content, &mut attributes)?,
                 (3, Some(content)) => self.unseen_attribute(content, &mut attributes)?,
                 _ if seen => self.sink.field(Level::Event, &field),
                 _ => {}
@@ -108,7 +115,7 @@ impl Walker<'_> {
         let mut fields = Fields::new(self.bytes, content, &LINK);
         while let Some(field) = fields.next()? {
             match (field.number, field.content()) {
-                (4, Some(content)) if seen => self.attribute(Level::Link, &field, content, &mut attributes)?,
+                (4, Some(content)) if seen => self.attribute(Level::Link, place(&field), content, &mut attributes)?,
                 (4, Some(content)) => self.unseen_attribute(content, &mut attributes)?,
                 _ if seen => self.sink.field(Level::Link, &field),
                 _ => {}

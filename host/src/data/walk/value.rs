@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::shape::{ANY_VALUE, KEY_VALUE, MessageShape, VALUE_LIST};
+use crate::data::batch::At;
 use crate::data::column::Value;
 use crate::data::wire::{Field, Malformed, Payload, Reader};
 
@@ -20,7 +21,15 @@ impl<'a> Fields<'a> {
         Fields { reader: Reader::within(bytes, range), bytes, shape, text_is_valid: false }
     }
 
-    #[inline]
+    /// The next field, if it has that one-byte tag of a length-delimited field and a length below 128: runs of
+    /// attributes are read by this. Anything else is left to [`Fields::next`].
+    #[inline(always)]
+    pub(super) fn next_short(&mut self, tag: u8) -> Option<(At, Range<usize>)> {
+        let (start, content) = self.reader.short(tag)?;
+        Some((At { start: start as u32, end: content.end as u32 }, content))
+    }
+
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<Field>, Malformed> {
         let Some(field) = self.reader.field()? else { return Ok(None) };
         let wire_type = match field.payload {
@@ -56,27 +65,62 @@ pub(super) fn check_text(bytes: &[u8], range: Range<usize>) -> Result<(), Malfor
 }
 
 /// The key and the value of the `KeyValue` that lies in `range`, proven well-formed.
-#[inline]
 pub(super) fn key_value(bytes: &[u8], range: Range<usize>, depth: usize) -> Result<(&[u8], Value<'_>), Malformed> {
-    if let Some(pair) = plain_text_pair(bytes.get(range.clone()).unwrap_or_default()) {
+    if let Some(pair) = plain_pair(bytes.get(range.clone()).unwrap_or_default()) {
         return Ok(pair);
     }
     any_key_value(bytes, range, depth)
 }
 
-/// The commonest attribute by far: an ASCII key, an ASCII text, all lengths below 128, nothing else.
-#[inline]
-fn plain_text_pair(content: &[u8]) -> Option<(&[u8], Value<'_>)> {
+/// The commonest attributes by far: an ASCII key and an ASCII text, an integer or a boolean, all lengths below 128,
+/// nothing else.
+#[inline(always)]
+pub(super) fn plain_pair(content: &[u8]) -> Option<(&[u8], Value<'_>)> {
     let [0x0a, key_length, rest @ ..] = content else { return None };
     if *key_length >= 0x80 {
         return None;
     }
     let (key, rest) = rest.split_at_checked(usize::from(*key_length))?;
-    let [0x12, value_length, 0x0a, text_length, text @ ..] = rest else { return None };
-    let fits = *text_length < 0x7e && *value_length == *text_length + 2 && text.len() == usize::from(*text_length);
-    (fits && content.is_ascii()).then_some((key, Value::Text(text)))
+    let [0x12, value_length, value @ ..] = rest else { return None };
+    if *value_length >= 0x80 || value.len() != usize::from(*value_length) {
+        return None;
+    }
+    match value {
+        [0x0a, length, text @ ..] if text.len() == usize::from(*length) => {
+            is_ascii(content).then_some((key, Value::Text(text)))
+        }
+        [0x18, varint @ ..] => {
+            let int = whole_varint(varint)?;
+            is_ascii(key).then_some((key, Value::Int(int)))
+        }
+        [0x10, bool @ 0..=1] => is_ascii(key).then_some((key, Value::Bool(*bool == 1))),
+        _ => None,
+    }
 }
 
+/// Like the standard library's, but inlined, and without its way for long texts.
+#[inline(always)]
+fn is_ascii(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let high = words.iter().fold(0, |high, word| high | u64::from_ne_bytes(*word));
+    let rest = rest.iter().fold(0, |high, byte| high | byte);
+    high & 0x8080_8080_8080_8080 == 0 && rest < 0x80
+}
+
+/// The varint of up to 8 bytes that all of `bytes` is.
+#[inline(always)]
+fn whole_varint(bytes: &[u8]) -> Option<i64> {
+    let (last, before) = bytes.split_last()?;
+    if *last >= 0x80 || before.len() > 7 {
+        return None;
+    }
+    before
+        .iter()
+        .rev()
+        .try_fold(i64::from(*last), |value, byte| (*byte >= 0x80).then_some(value << 7 | i64::from(byte & 0x7f)))
+}
+
+#[inline(never)]
 fn any_key_value(bytes: &[u8], range: Range<usize>, depth: usize) -> Result<(&[u8], Value<'_>), Malformed> {
     let ascii = bytes.get(range.clone()).unwrap_or_default().is_ascii();
     let mut fields = Fields::new(bytes, range, &KEY_VALUE);
