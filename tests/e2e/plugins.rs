@@ -1,0 +1,3 @@
+//! Plugins that misbehave in a process that goes on.
+
+pub mod guests;
