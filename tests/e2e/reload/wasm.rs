@@ -67,7 +67,7 @@ fn f64_f65_a_new_version_that_traps_or_hangs_in_configure_is_refused_and_a_later
     sluicebox.write("pipeline.yaml", pipeline_of_wasm("{ behaviour: configure-loop }"));
     sluicebox.wait_for_log("generation 2 serves");
     sluicebox.write("stage.wasm", guest("misbehaves"));
-    sluicebox.wait_for_nth_log("changed: ", 4);
+    sluicebox.wait_for_nth_log("INFO changed: ", 4);
     // F91: while the reload hangs, records flow, and a mended version waits for its turn.
     wait_for_spans_called(&sluicebox, "renamed");
     sluicebox.write("pipeline.yaml", pipeline_of_wasm("{ behaviour: keep }"));
