@@ -25,8 +25,8 @@ Examples:
   sluicebox plugin inspect drop                See what a plugin reads, and what config it takes
 
 Environment:
-  SLUICEBOX_LOG  A filter for the log, such as `info` or `warn,sluicebox::plugin=debug`, instead of -v and -q;
-                 RUST_LOG is taken if it is not set
+  SLUICEBOX_LOG  What is logged, instead of -v and -q: `warn,sluicebox::plugin=debug`
+  RUST_LOG       The same, if SLUICEBOX_LOG is not set
   NO_COLOR       Set to anything: no colours";
 
 /// A programmable OTLP pipeline: receive, run sandboxed WebAssembly plugins, export
@@ -44,8 +44,8 @@ pub struct Cli {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     quiet: u8,
 
-    /// How log lines look
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    /// How log lines look: text or json
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     log_format: LogFormat,
 }
 

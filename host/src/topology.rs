@@ -23,9 +23,11 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{sleep, timeout};
 
 use self::build::Workshop;
 pub use self::generation::{Generation, Pipeline};
@@ -34,6 +36,9 @@ use crate::admin::{self, Admin, Board};
 use crate::config::{self, Loaded, Problems};
 use crate::plugin::PluginMetrics;
 use crate::telemetry::metrics::Metrics;
+
+/// Signals within this time are one.
+const ONE_MOMENT: Duration = Duration::from_millis(200);
 
 /// What `run` was told on its command line.
 #[derive(Clone, Debug)]
@@ -91,7 +96,7 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     board.drain();
     tokio::select! {
         () = running.drain(shutdown_timeout) => tracing::info!("drained; bye"),
-        () = signals.ended() => anyhow::bail!("a second signal ended the drain: what was not delivered is lost"),
+        () = signals.ended_again() => anyhow::bail!("a second signal ended the drain: what was not delivered is lost"),
     }
     if let Some(admin) = admin {
         admin.stop().await;
@@ -121,6 +126,13 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+
+    /// SIGINT or SIGTERM once more. Repeats within a moment are one: a terminal and a supervisor may both send it.
+    async fn ended_again(&mut self) {
+        sleep(ONE_MOMENT).await;
+        let _ = timeout(Duration::ZERO, self.ended()).await;
+        self.ended().await;
     }
 
     /// Whichever comes next.

@@ -4,3 +4,5 @@ mod arguments;
 mod goldens;
 mod plugins;
 mod sluicebox;
+#[cfg(unix)]
+mod toolchain;

@@ -14,8 +14,9 @@ Examples:
   sluicebox run /etc/sluicebox/                Every *.yaml and *.yml in a folder, as one
   sluicebox -q --log-format json run edge.yaml
 
-Reload: when a pipeline file, a .wasm file or the source of a plugin crate changes, and on SIGHUP. A change that does
-not work is told in the log; what ran before goes on. SIGTERM and SIGINT drain and end.";
+A change of a pipeline file, of a .wasm file or of a plugin crate's source is a reload, and so is
+SIGHUP. What does not work is told in the log, and what ran before goes on. SIGTERM and SIGINT
+drain and end.";
 
 /// Run the pipelines of some files; reload them when they change
 #[derive(Debug, Args)]

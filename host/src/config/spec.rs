@@ -126,7 +126,7 @@ impl Default for RequestLimits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplaySpec {
     /// Files, or folders of them, absolute; `.json`/`.jsonl` (OTLP JSON, one request a line), `.pb`/`.binpb` (one
-    /// encoded request, or several with a varint length before each: see `framing`).
+    /// encoded request, or several with their lengths, told apart by the first bytes; the signal is a word of the name).
     pub paths: Vec<PathBuf>,
     /// Requests a second; none: as fast as they are taken.
     pub rate: Option<f64>,

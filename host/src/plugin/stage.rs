@@ -247,7 +247,7 @@ fn check_grants(plugin: &Plugin, context: &StageContext) -> Result<(), StartFaul
         return Ok(());
     }
     let grants = (!grants.is_empty()).then(|| format!("`grants: [{}]`", grants.join(", ")));
-    let wasi = wasi.then(|| "`empty_wasi: true`".to_owned());
+    let wasi = wasi.then(|| "`wasi: empty`".to_owned());
     let mend = grants.into_iter().chain(wasi).collect::<Vec<_>>().join(" and ");
     Err(StartFault::NotGranted { plugin: plugin.describe().name.clone(), imports, mend })
 }

@@ -38,6 +38,7 @@ pub(super) async fn until_told(mut running: Running, watch: Watch, signals: &mut
     let Watch { watcher, mut changes } = watch;
     loop {
         tokio::select! {
+            biased;
             told = signals.told() => match told {
                 Told::End => {
                     tracing::info!("told to end; a second signal ends without waiting");
@@ -45,6 +46,10 @@ pub(super) async fn until_told(mut running: Running, watch: Watch, signals: &mut
                 }
                 Told::Reload => tracing::info!("SIGHUP: reloading"),
             },
+            replay = running.replayed() => {
+                running.note_told(replay);
+                continue;
+            }
             () = running.exhausted() => {
                 tracing::info!("every replay is through, and nothing else is configured");
                 return running;

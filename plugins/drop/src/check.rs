@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use memchr::memmem::Finder;
 use regex_lite::Regex;
 use sluicebox_plugin::{Cells, Value};
 
@@ -28,7 +29,7 @@ pub enum Test {
     /// Whether it is text that ends so.
     Suffix(String),
     /// Whether it is text with this in it.
-    Contains(String),
+    Contains(Box<Finder<'static>>),
     /// Whether it is text that the expression finds a match in.
     Matches(Regex),
 }
@@ -87,15 +88,16 @@ impl Test {
             }
             (Test::Prefix(prefix), Value::Text(text)) => text.starts_with(prefix),
             (Test::Suffix(suffix), Value::Text(text)) => text.ends_with(suffix),
-            (Test::Contains(part), Value::Text(text)) => text.contains(part),
+            (Test::Contains(part), Value::Text(text)) => part.find(text.as_bytes()).is_some(),
             (Test::Matches(regex), Value::Text(text)) => regex.is_match(text),
             _ => false,
         }
     }
 }
 
+/// Whether a text is one of a sorted list.
 #[inline]
-fn is_one_of(texts: &[String], text: &str) -> bool {
+pub fn is_one_of(texts: &[String], text: &str) -> bool {
     if texts.len() <= LINEAR_MAX {
         texts.iter().any(|listed| listed == text)
     } else {
@@ -127,6 +129,14 @@ impl Check {
         self.tests.iter().map(Test::cost).sum()
     }
 
+    /// The texts of which the value must be one, if that is all that is asked.
+    pub fn texts(&self) -> Option<&[String]> {
+        match self.tests.as_slice() {
+            [Test::OneOfTexts(texts)] => Some(texts),
+            _ => None,
+        }
+    }
+
     /// The check on a column.
     pub fn on<'a>(&'a self, cells: Cells<'a>) -> Checked<'a> {
         let memo = if self.memoise { vec![None; MEMO_SLOTS] } else { Vec::new() };
@@ -141,7 +151,7 @@ impl Check {
 
 /// Texts of which the answer is remembered during a batch. Routes, hosts and messages repeat, and to find a text
 /// again costs a twentieth of what a regular expression does.
-const MEMO_SLOTS: usize = 64;
+const MEMO_SLOTS: usize = 256;
 
 /// A check on a column, with the answers that it remembers.
 pub struct Checked<'a> {

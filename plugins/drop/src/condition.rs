@@ -2,7 +2,7 @@
 
 use sluicebox_plugin::{Batch, Field, Level, Rows};
 
-use crate::check::Check;
+use crate::check::{Check, is_one_of};
 
 /// What the records that are dropped have in common.
 pub enum Condition {
@@ -73,7 +73,11 @@ fn check_field(field: Field, check: &Check, batch: &Batch, rows: &Rows) -> Rows 
     let cells = batch.cells(field);
     let mut checked = check.on(cells);
     match field.level() {
-        Level::Record => passed.retain(|row| checked.passes(row)),
+        Level::Record => match check.texts() {
+            // What most configs ask, without a detour.
+            Some(texts) => passed.retain(|row| cells.get(row).is_some_and(|text| is_one_of(texts, text))),
+            None => passed.retain(|row| checked.passes(row)),
+        },
         level @ (Level::Event | Level::Link) => {
             passed.retain(|row| batch.entries(level, row).any(|entry| checked.passes(entry)));
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem::Finder;
 use regex_lite::Regex;
 use sluicebox_plugin::schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sluicebox_plugin::serde::{Deserialize, Deserializer};
@@ -136,7 +137,7 @@ fn test(
         }
         "prefix" => Ok(Some(Test::Prefix(text()?))),
         "suffix" => Ok(Some(Test::Suffix(text()?))),
-        "contains" => Ok(Some(Test::Contains(text()?))),
+        "contains" => Ok(Some(Test::Contains(Box::new(Finder::new(&text()?).into_owned())))),
         "regex" => Ok(Some(Test::Matches(Regex::new(&text()?)?))),
         "gt" => bound(Bound::Above),
         "gte" => bound(Bound::AtLeast),

@@ -20,7 +20,7 @@ Examples:
   sluicebox plugin inspect ./drop-probes --signal logs
   sluicebox plugin inspect their.wasm --config config.json --format json
 
-Which fields a plugin reads and writes can depend on its config: it is asked with the one that is given.";
+Which fields a plugin reads and writes can depend on its config.";
 
 /// Tell a plugin's kind, version, fields, config schema, imports and size
 #[derive(Debug, Args)]
@@ -33,12 +33,12 @@ pub struct Inspect {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Signal of the pipeline to ask for
+    /// Signal of the pipeline to ask for: traces, metrics or logs
     #[arg(long, value_name = "SIGNAL", default_value = "traces", value_parser = report::signal)]
     signal: Signal,
 
-    /// How the answer looks
-    #[arg(long, value_enum, default_value_t)]
+    /// How the answer looks: text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
 }
 

@@ -21,8 +21,8 @@ pub struct New {
     /// Name of the plugin: lower-case letters, digits and `-`
     name: Name,
 
-    /// What the plugin does with a record
-    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    /// filter (keeps or drops records), sampler (keeps them with a probability) or transform (changes them)
+    #[arg(long, value_enum, default_value_t, value_name = "KIND", hide_possible_values = true)]
     kind: KindArgument,
 
     /// Folder of the new crate [default: ./NAME]

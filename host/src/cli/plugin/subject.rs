@@ -57,7 +57,7 @@ impl Subject {
         }
         let names: Vec<&str> = standard::names().collect();
         anyhow::bail!(
-            "there is no standard plugin `{argument}` (there are {}), nor a file or folder of that name",
+            "there is no standard plugin `{argument}` (they are: {}), nor a file or folder of that name",
             names.join(", ")
         )
     }

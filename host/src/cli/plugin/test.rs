@@ -28,7 +28,7 @@ pub struct Test {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Signal of the pipeline that it is configured for
+    /// Signal of the pipeline that it is configured for: traces, metrics or logs
     #[arg(long, value_name = "SIGNAL", default_value = "traces", value_parser = report::signal)]
     signal: Signal,
 }

@@ -26,15 +26,12 @@ pub(super) struct Outcome {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
+#[serde(tag = "reason")]
 enum Message {
-    CompilerMessage {
-        message: Diagnostic,
-    },
-    CompilerArtifact {
-        package_id: String,
-        filenames: Vec<PathBuf>,
-    },
+    #[serde(rename = "compiler-message")]
+    Diagnosed { message: Diagnostic },
+    #[serde(rename = "compiler-artifact")]
+    Made { package_id: String, filenames: Vec<PathBuf> },
     #[serde(other)]
     Other,
 }
@@ -71,10 +68,10 @@ fn read_messages(mut stdout: impl BufRead, package: &str, outcome: &mut Outcome)
             return Ok(());
         }
         match serde_json::from_slice(&line) {
-            Ok(Message::CompilerMessage { message }) if message.level.starts_with("error") => {
+            Ok(Message::Diagnosed { message }) if message.level.starts_with("error") => {
                 add_error(&mut outcome.errors, message.rendered.as_deref().unwrap_or_default());
             }
-            Ok(Message::CompilerArtifact { package_id, filenames }) if package_id == package => {
+            Ok(Message::Made { package_id, filenames }) if package_id == package => {
                 let wasm = filenames.into_iter().find(|path| path.extension().is_some_and(|e| e == "wasm"));
                 outcome.wasm = wasm.or(outcome.wasm.take());
             }

@@ -1,0 +1,176 @@
+//! What each stage of a batch costs, on batches of 10, 100 and 1000 spans of about 500 bytes, against decoding and
+//! encoding the same bytes with prost. Run with `cargo bench --bench stages`.
+//!
+//! All data is hot in the cache. Criterion prints time an iteration and records a second; a record's share is the
+//! inverse of the latter.
+
+mod requests;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use sluicebox::chain::{Chain, StepSpec, build};
+use sluicebox::config::spec::{Grant, OnError, StageLimits};
+use sluicebox::data::Signal;
+use sluicebox::data::column::{Edit, Value};
+use sluicebox::data::field::Field;
+use sluicebox::data::projection::Projection;
+use sluicebox::data::splice::splice;
+use sluicebox::data::walk::{Limits, walk};
+use sluicebox::plugin::{Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard};
+use sluicebox::telemetry::metrics::Metrics;
+use tokio::runtime::{Builder, Runtime};
+
+const SIZES: [usize; 3] = [10, 100, 1000];
+
+fn projection(paths: &[&str]) -> Arc<Projection> {
+    let mut projection = Projection::empty(Signal::Traces);
+    for path in paths {
+        let field = Field::resolve(path, Signal::Traces).expect("a path of traces");
+        projection.add(&field, field.writable).expect("few fields");
+    }
+    Arc::new(projection)
+}
+
+/// Runs `routine` on requests of each size.
+fn on_each_size(criterion: &mut Criterion, name: &str, mut routine: impl FnMut(&mut criterion::Bencher<'_>, &Bytes)) {
+    let mut group = criterion.benchmark_group(name);
+    for size in SIZES {
+        let bytes = requests::traces(size);
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |bencher, bytes| routine(bencher, bytes));
+    }
+    group.finish();
+}
+
+fn prost(criterion: &mut Criterion) {
+    on_each_size(criterion, "prost/decode", |bencher, bytes| {
+        bencher.iter(|| ExportTraceServiceRequest::decode(black_box(bytes.clone())));
+    });
+    on_each_size(criterion, "prost/decode+encode", |bencher, bytes| {
+        bencher.iter(|| ExportTraceServiceRequest::decode(black_box(bytes.clone())).map(|it| it.encode_to_vec()));
+    });
+    on_each_size(criterion, "copy", |bencher, bytes| bencher.iter(|| black_box(bytes).to_vec()));
+}
+
+fn walks(criterion: &mut Criterion) {
+    let cases: [(&str, &[&str]); 4] = [
+        ("walk/no field", &[]),
+        ("walk/one attribute", &[r#"span.attributes["http.route"]"#]),
+        (
+            "walk/five fields",
+            &[
+                r#"span.attributes["http.route"]"#,
+                "span.name",
+                "span.duration",
+                "span.status.code",
+                r#"resource.attributes["service.name"]"#,
+            ],
+        ),
+        ("walk/all attributes", &["attributes[*]"]),
+    ];
+    for (name, paths) in cases {
+        let projection = projection(paths);
+        on_each_size(criterion, name, |bencher, bytes| {
+            bencher.iter(|| walk(black_box(bytes), &projection, Limits::default()));
+        });
+    }
+}
+
+fn splices(criterion: &mut Criterion) {
+    let dropping = projection(&[]);
+    on_each_size(criterion, "splice/drop 30 %", |bencher, bytes| {
+        let mut batch = walk(bytes, &dropping, Limits::default()).expect("a request");
+        (0..batch.rows()).filter(|row| row % 10 < 3).for_each(|row| batch.drop_row(row));
+        bencher.iter(|| splice(black_box(&batch)));
+    });
+    let editing = projection(&[r#"span.attributes["user.id"]"#, r#"span.attributes["deployment"]"#]);
+    on_each_size(criterion, "splice/set and delete an attribute", |bencher, bytes| {
+        let rows = walk(bytes, &editing, Limits::default()).expect("a request").rows() as u32;
+        let edits = [edit(0, rows, Value::Absent), edit(1, rows, Value::Text(b"production"))];
+        bencher.iter_batched_ref(
+            || walk(bytes, &editing, Limits::default()).expect("a request"),
+            |batch| {
+                batch.apply(&[0, 1], &edits).expect("edits that fit");
+                splice(batch)
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    on_each_size(criterion, "splice/unchanged", |bencher, bytes| {
+        let batch = walk(bytes, &editing, Limits::default()).expect("a request");
+        bencher.iter(|| splice(black_box(&batch)));
+    });
+}
+
+fn edit(field: u32, rows: u32, value: Value<'_>) -> Edit {
+    let mut edit = Edit { field, entries: (0..rows).collect(), ..Edit::default() };
+    (0..rows).for_each(|_| edit.values.push(value));
+    edit
+}
+
+/// A standard plugin with its config.
+type Plug = (&'static str, &'static str);
+
+const FILTER: Plug = ("drop", r#"{"span.attributes[\"http.route\"]": ["/healthz"]}"#);
+const SAMPLER: Plug = ("sample", r#"{"rate": 0.7}"#);
+const TRANSFORM: Plug = (
+    "attributes",
+    r#"{"actions": [{"set": "span.attributes[\"deployment\"]", "value": "production"}, {"delete": "span.attributes[\"user.id\"]"}]}"#,
+);
+
+fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
+    let metrics = Metrics::default();
+    let stages = plugs.iter().enumerate().map(|(index, (name, config))| {
+        let plugin = Plugin::load(engine, standard::bytes(name).expect("a standard plugin")).expect("it loads");
+        let id = format!("{name}-{index}");
+        let context = StageContext {
+            pipeline: "bench".to_owned(),
+            processor: id.clone(),
+            signal: Signal::Traces,
+            config: serde_json::from_str(config).expect("JSON"),
+            limits: StageLimits::default(),
+            grants: Grant::ALL.to_vec(),
+            empty_wasi: false,
+            state: Arc::new(SharedState::new(1 << 20)),
+            own_metrics: PluginMetrics::default(),
+            metrics: metrics.clone(),
+        };
+        StepSpec { id, stage: Stage::new(&plugin, context).expect("it fits"), on_error: OnError::Pass }
+    });
+    let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), 1, &metrics));
+    chain.map_err(|(_, fault)| fault).expect("it builds")
+}
+
+fn chains(criterion: &mut Criterion) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let engine = Engine::new().expect("an engine");
+    let cases: [(&str, Vec<Plug>); 8] = [
+        ("chain/0", vec![]),
+        ("chain/filter", vec![FILTER]),
+        ("chain/3 filters", vec![FILTER; 3]),
+        ("chain/10 filters", vec![FILTER; 10]),
+        ("chain/sampler", vec![SAMPLER]),
+        ("chain/transform", vec![TRANSFORM]),
+        ("chain/filter+sampler+transform", vec![FILTER, SAMPLER, TRANSFORM]),
+        ("chain/redact", vec![("redact", "{}")]),
+    ];
+    for (name, plugs) in cases {
+        let chain = chain(&runtime, &engine, &plugs);
+        on_each_size(criterion, name, |bencher, bytes| {
+            bencher.iter(|| runtime.block_on(chain.run(0, black_box(bytes), Limits::default())));
+        });
+    }
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().without_plots().measurement_time(std::time::Duration::from_secs(2))
+        .warm_up_time(std::time::Duration::from_millis(500)).sample_size(20);
+    targets = prost, walks, splices, chains
+}
+criterion_main!(benches);
