@@ -11,6 +11,8 @@ mod build;
 mod probe;
 mod sampling;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod threshold;
 
 use std::collections::BTreeMap;

@@ -31,7 +31,7 @@ pub mod slot;
 pub mod stage;
 pub mod standard;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod ticker;

@@ -77,7 +77,14 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     let endpoint = loaded.spec.service.admin_endpoint.clone();
     let workshop = Workshop::new(metrics, plugin_metrics)?;
     let mut signals = Signals::new()?;
-    let (running, watch) = Running::start(options.paths, loaded, workshop, Arc::clone(&board)).await?;
+    let watch = reload::Watch::start(&options.paths, &loaded);
+    let running = tokio::select! {
+        running = Running::start(options.paths, loaded, workshop, Arc::clone(&board)) => running?,
+        () = signals.ended() => {
+            tracing::info!("told to end before anything ran");
+            return Ok(());
+        }
+    };
     let admin = match &endpoint {
         Some(endpoint) => Some(Admin::start(endpoint, Arc::new(registry), Arc::clone(&board)).await?),
         None => None,

@@ -1,3 +1,5 @@
 //! End to end: the real binary, real clients, real files, over loopback.
 
 mod harness;
+mod plugins;
+mod reload;

@@ -129,8 +129,10 @@ impl Step {
         let mut slot = slot.lock().await;
         let started = Instant::now();
         let result = self.call_instance(&mut slot, batch).await;
-        self.meter.calls.inc();
-        self.meter.seconds.observe(started.elapsed().as_secs_f64());
+        if !matches!(result, Err(StepFault::Fault(Fault::Open(_)))) {
+            self.meter.calls.inc();
+            self.meter.seconds.observe(started.elapsed().as_secs_f64());
+        }
         if let Err(StepFault::Answer(_)) = result {
             slot.condemn();
         }

@@ -33,7 +33,10 @@ impl Run {
         // The control side: reload, admin, signals. Data runs on the shards.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let options = RunOptions { paths: self.paths };
-        match runtime.block_on(topology::run(options, loaded)) {
+        let ran = runtime.block_on(topology::run(options, loaded));
+        // Without this the process would wait for the build of a plugin crate whose reload was given up.
+        runtime.shutdown_background();
+        match ran {
             Ok(()) => Ok(Outcome::Done),
             Err(error) => match error.downcast::<Problems>() {
                 Ok(problems) => {

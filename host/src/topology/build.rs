@@ -1,6 +1,7 @@
 //! From a spec to a generation: plugins loaded, chains built and probed. Spawns nothing that outlives it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -50,6 +51,7 @@ impl Workshop {
             }
         }
         if !problems.is_empty() {
+            problems.sort_by(|left, right| position(left).cmp(&position(right)));
             return Err(Problems(problems));
         }
         let digests = plugins.iter().map(|(source, plugin)| (source.clone(), plugin.digest())).collect();
@@ -157,6 +159,11 @@ fn grants(stage: &StageSpec, plugin: &Plugin) -> Vec<Grant> {
         }
         _ => stage.grants.clone(),
     }
+}
+
+/// Problems are told in the order of the lines that they are in.
+fn position(problem: &Problem) -> (&Path, u32, u32) {
+    (&problem.place.file, problem.place.line, problem.place.column)
 }
 
 /// What a stage's fault means to the one who wrote the pipeline file.

@@ -84,6 +84,12 @@ fn sides(generation: &Generation) -> Vec<(ServerKey, Side<'_>)> {
     sides
 }
 
+/// The server of another receiver that holds the same address. Port 0 is none: each listener has a port of its own.
+fn same_socket(servers: &BTreeMap<ServerKey, Server>, key: &ServerKey) -> Option<ServerKey> {
+    let fixed = !key.endpoint.ends_with(":0");
+    servers.keys().find(|held| fixed && held.endpoint == key.endpoint).cloned()
+}
+
 fn replays(generation: &Generation) -> impl Iterator<Item = (&String, &ReplaySpec)> {
     generation.spec.receivers.iter().filter_map(|(id, receiver)| match receiver {
         ReceiverSpec::Replay(spec) => Some((id, spec)),
@@ -122,7 +128,7 @@ impl Receivers {
     pub(super) fn bind(&self, generation: &Generation) -> Result<Bound, ReceiverFault> {
         let mut listeners = BTreeMap::new();
         for (key, _) in sides(generation) {
-            if self.servers.contains_key(&key) || self.same_socket(&key).is_some() {
+            if self.servers.contains_key(&key) || same_socket(&self.servers, &key).is_some() {
                 continue;
             }
             let listener = Listener::bind(&key.endpoint)
@@ -133,12 +139,6 @@ impl Receivers {
             Replay::check(spec).map_err(|source| ReceiverFault::Replay { id: id.clone(), source })?;
         }
         Ok(Bound { listeners })
-    }
-
-    /// The server of another receiver that holds the same address.
-    fn same_socket(&self, key: &ServerKey) -> Option<ServerKey> {
-        let fixed = !key.endpoint.ends_with(":0");
-        self.servers.keys().find(|held| fixed && held.endpoint == key.endpoint).cloned()
     }
 
     /// Hands the next requests to a generation. The answer is what is no longer needed, to be drained.
@@ -154,7 +154,7 @@ impl Receivers {
                 self.servers.insert(key, Server::start(listener, to.shards, wiring));
                 continue;
             }
-            let held = old.keys().find(|held| **held == key || held.endpoint == key.endpoint).cloned();
+            let held = if old.contains_key(&key) { Some(key.clone()) } else { same_socket(&old, &key) };
             if let Some(server) = held.and_then(|held| old.remove(&held)) {
                 server.rewire(wiring);
                 self.servers.insert(key, server);

@@ -3,21 +3,39 @@
 //! The next generation is built and probed beside the running one. If that fails, nothing changes but the log, the
 //! metrics and the status; the running one does not notice.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use super::running::{Running, watch_set};
 use super::{Signals, Told};
 use crate::admin::status::ReloadOutcome;
 use crate::config::{Loaded, Problems};
 use crate::report;
-use crate::watch::{Change, WatchSet, Watcher};
+use crate::watch::{Change, Watcher};
 
 /// How long files must be quiet before a change of theirs is believed to be complete.
 const QUIET: Duration = Duration::from_millis(100);
 
+/// The watch over everything that generations are built from.
+pub(super) struct Watch {
+    watcher: Watcher,
+    changes: mpsc::Receiver<Change>,
+}
+
+impl Watch {
+    /// Begins to watch. To be called before the first generation is built: a plugin crate may take a minute, and what
+    /// is saved in that time is a change too.
+    pub(super) fn start(paths: &[PathBuf], loaded: &Loaded) -> Watch {
+        let (watcher, changes) = Watcher::start(watch_set(paths, loaded), QUIET);
+        Watch { watcher, changes }
+    }
+}
+
 /// Serves and reloads until a signal says to end, or until nothing more can come.
-pub(super) async fn until_told(mut running: Running, set: WatchSet, signals: &mut Signals) -> Running {
-    let (watcher, mut changes) = Watcher::start(set, QUIET);
+pub(super) async fn until_told(mut running: Running, watch: Watch, signals: &mut Signals) -> Running {
+    let Watch { watcher, mut changes } = watch;
     loop {
         tokio::select! {
             biased;

@@ -57,15 +57,14 @@ pub(super) enum Obstacle {
 }
 
 impl Running {
-    /// Builds the first generation and begins to serve it. The answer's second part is what to watch.
+    /// Builds the first generation and begins to serve it.
     pub(super) async fn start(
         paths: Vec<PathBuf>,
         loaded: Loaded,
         workshop: Workshop,
         board: Arc<Board>,
-    ) -> anyhow::Result<(Running, WatchSet)> {
+    ) -> anyhow::Result<Running> {
         let shards = Shards::start(loaded.spec.service.shards)?;
-        let watch = watch_set(&paths, &loaded);
         let first = workshop.generation(&loaded.spec, shards.len(), 1).await?;
         let (_, lease) = mpsc::channel(1);
         let mut running = Running {
@@ -82,7 +81,7 @@ impl Running {
         };
         let prepared = running.complete(first)?;
         running.swap(prepared);
-        Ok((running, watch))
+        Ok(running)
     }
 
     pub(super) fn paths(&self) -> &[PathBuf] {

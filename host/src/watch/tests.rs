@@ -150,6 +150,28 @@ async fn a_file_that_never_rests_is_reported_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_busy_neighbour_delays_nothing() {
+    let scene = Scene::new();
+    let file = scene.write("p.yaml", "0");
+    let patient = Timing { longest: Duration::from_secs(3600), ..BY_EVENT };
+    let (_watcher, mut changes) = Watcher::start_timed(files([&file]), patient);
+    let log = scene.write("out.jsonl", "");
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let busy = std::thread::spawn(move || {
+        let mut line = 0;
+        // Ends when the other side is dropped.
+        while stopped.recv_timeout(Duration::from_millis(5)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            line += 1;
+            fs::write(&log, format!("{line}")).unwrap();
+        }
+    });
+    scene.write("p.yaml", "1");
+    assert_eq!(next(&mut changes).await, changed([&file]));
+    drop(stop);
+    busy.join().unwrap();
+}
+
+#[tokio::test]
 async fn f82_a_deleted_file_is_reported_as_missing_and_its_return_as_a_change() {
     let scene = Scene::new();
     let file = scene.write("plugin.wasm", "0");

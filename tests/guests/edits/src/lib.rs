@@ -1,4 +1,5 @@
-//! A transform whose config names its answer: `{"behaviour":"undeclared"}`.
+//! A transform whose config names its answer: `{"behaviour":"undeclared"}`; with `{"when":"bad"}` only for batches in
+//! which a span has that name. Otherwise it names every span `renamed`.
 
 wit_bindgen::generate!({ path: "../../../wit/v0.1", world: "transform-plugin" });
 
@@ -6,7 +7,7 @@ use std::cell::RefCell;
 
 use exports::sluicebox::plugin::lifecycle::Guest as Lifecycle;
 use exports::sluicebox::plugin::transform::Guest as Transform;
-use sluicebox::plugin::types::{Batch, Cells, Description, Edit, Plan, Signal};
+use sluicebox::plugin::types::{Batch, Cells, Column, Description, Edit, Plan, Signal};
 
 struct Edits;
 export!(Edits);
@@ -26,19 +27,29 @@ impl Lifecycle for Edits {
     }
 
     fn configure(config: String, _signal: Signal) -> Result<Plan, String> {
-        CONFIG.set(config);
-        Ok(Plan {
+        let asked = |behaviour: &str| config.contains(&format!("\"{behaviour}\""));
+        let mut plan = Plan {
             reads: vec!["span.name".to_owned()],
             writes: vec!["span.name".to_owned(), "span.attributes[*]".to_owned()],
             reasons: vec![],
-        })
+        };
+        if asked("plan-unknown") {
+            plan.reads.push("span.nmae".to_owned());
+        } else if asked("plan-other-signal") {
+            plan.reads.push("log.body".to_owned());
+        } else if asked("plan-read-only") {
+            plan.writes.push("span.duration".to_owned());
+        }
+        CONFIG.set(config);
+        Ok(plan)
     }
 }
 
 impl Transform for Edits {
     fn transform(batch: Batch) -> Result<Vec<Edit>, String> {
         let config = CONFIG.with_borrow(Clone::clone);
-        let asked = |behaviour: &str| config.contains(&format!("\"{behaviour}\""));
+        let now = !config.contains("\"when\"") || names(&batch).any(|name| config.contains(&format!("\"{name}\"")));
+        let asked = |behaviour: &str| now && config.contains(&format!("\"{behaviour}\""));
         let rows = batch.rows;
         let mut edit = rename(rows);
         if asked("undeclared") {
@@ -55,6 +66,13 @@ impl Transform for Edits {
             edit.values.data.fill(0xff);
         } else if asked("huge") {
             edit.values.data = vec![b'x'; 48 << 20];
+        } else if asked("twice") {
+            return Ok(vec![edit.clone(), edit]);
+        } else if asked("keyless") {
+            edit.field = 1;
+        } else if asked("nested") {
+            edit = attribute(rows);
+            edit.values.kinds.fill(7);
         } else if asked("refuse") {
             return Err("not these".to_owned());
         }
@@ -72,4 +90,24 @@ fn rename(rows: u32) -> Edit {
         keys: vec![],
         values: Cells { kinds: vec![2; rows as usize], words, data },
     }
+}
+
+/// Sets an attribute with a one-letter key on every span.
+fn attribute(rows: u32) -> Edit {
+    let edit = rename(rows);
+    Edit { field: 1, keys: vec![1; rows as usize], ..edit }
+}
+
+/// The names of the batch's spans.
+fn names(batch: &Batch) -> impl Iterator<Item = &str> {
+    let cells = match batch.columns.first() {
+        Some(Column::Cells(cells)) => Some(cells),
+        _ => None,
+    };
+    cells.into_iter().flat_map(|cells| {
+        cells.words.iter().map(|word| {
+            let (offset, length) = ((word >> 32) as usize, (word & 0xffff_ffff) as usize);
+            str::from_utf8(&cells.data[offset..offset + length]).unwrap_or("")
+        })
+    })
 }

@@ -1,4 +1,5 @@
-//! A filter whose config names its behaviour: `{"behaviour":"loop"}`.
+//! A filter whose config names its behaviour: `{"behaviour":"loop"}`; with `{"when":"bad"}` only for batches in which a
+//! record has that text, so that it starts and answers the sample batch as it should.
 //!
 //! It imports every interface that a plugin may import, so it also serves the tests of grants.
 
@@ -17,6 +18,7 @@ export!(Misbehaves);
 
 thread_local! {
     static BEHAVIOUR: RefCell<String> = const { RefCell::new(String::new()) };
+    static WHEN: RefCell<Option<String>> = const { RefCell::new(None) };
     static HOARD: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -51,6 +53,7 @@ impl Lifecycle for Misbehaves {
             _ => {}
         }
         BEHAVIOUR.set(behaviour);
+        WHEN.set(member(&config, "when").map(str::to_owned));
         let read = match signal {
             Signal::Traces => "span.name",
             Signal::Metrics => "metric.name",
@@ -62,7 +65,8 @@ impl Lifecycle for Misbehaves {
 
 impl Filter for Misbehaves {
     fn filter(batch: Batch) -> Result<Vec<u8>, String> {
-        let behaviour = BEHAVIOUR.with_borrow(Clone::clone);
+        let now = WHEN.with_borrow(|when| when.as_ref().is_none_or(|when| texts(&batch).any(|text| text == when)));
+        let behaviour = if now { BEHAVIOUR.with_borrow(Clone::clone) } else { "keep".to_owned() };
         let poison = texts(&batch).any(|text| text == "poison");
         act(if poison { "unreachable" } else { &behaviour }, &batch)?;
         let bytes = (batch.rows as usize).div_ceil(8);
@@ -95,6 +99,7 @@ fn act(behaviour: &str, batch: &Batch) -> Result<(), String> {
         "recurse" => {
             black_box(recurse(black_box(1)));
         }
+        "count-alive" => return Err(format!("{} of {} alive", alive(batch), batch.rows)),
         "refuse" => return Err(format!("no batch of {} today", batch.rows)),
         "log" => log::log(log::Level::Info, &format!("batch of {}\nforged line\u{7}", batch.rows)),
         "spam" => {
@@ -168,6 +173,12 @@ fn texts(batch: &Batch) -> impl Iterator<Item = &str> {
             str::from_utf8(&cells.data[offset..offset + length]).unwrap_or("")
         })
     })
+}
+
+/// How many rows are alive.
+fn alive(batch: &Batch) -> u32 {
+    let bits = batch.live.iter().map(|byte| byte.count_ones()).sum();
+    if batch.live.is_empty() { batch.rows } else { bits }
 }
 
 /// Keeps rows whose text is at least five bytes long.

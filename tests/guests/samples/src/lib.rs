@@ -1,4 +1,5 @@
-//! A sampler whose config names its answer: `{"behaviour":"impossible"}`.
+//! A sampler whose config names its answer: `{"behaviour":"impossible"}`; with `{"when":"bad"}` only for batches in
+//! which a record has that text. Otherwise it keeps every second record, and half of the others.
 
 wit_bindgen::generate!({ path: "../../../wit/v0.1", world: "sampler-plugin" });
 
@@ -6,7 +7,7 @@ use std::cell::RefCell;
 
 use exports::sluicebox::plugin::lifecycle::Guest as Lifecycle;
 use exports::sluicebox::plugin::sampler::Guest as Sampler;
-use sluicebox::plugin::types::{Batch, Decisions, Description, Plan, Signal};
+use sluicebox::plugin::types::{Batch, Column, Decisions, Description, Plan, Signal};
 
 struct Samples;
 export!(Samples);
@@ -25,10 +26,10 @@ impl Lifecycle for Samples {
         }
     }
 
-    fn configure(config: String, _signal: Signal) -> Result<Plan, String> {
+    fn configure(config: String, signal: Signal) -> Result<Plan, String> {
         CONFIG.set(config);
         Ok(Plan {
-            reads: vec!["span.name".to_owned()],
+            reads: vec![if signal == Signal::Logs { "log.body" } else { "span.name" }.to_owned()],
             writes: vec![],
             reasons: vec!["every-second".to_owned(), "half".to_owned()],
         })
@@ -38,7 +39,8 @@ impl Lifecycle for Samples {
 impl Sampler for Samples {
     fn sample(batch: Batch) -> Result<Decisions, String> {
         let config = CONFIG.with_borrow(Clone::clone);
-        let asked = |behaviour: &str| config.contains(&format!("\"{behaviour}\""));
+        let now = !config.contains("\"when\"") || texts(&batch).any(|text| config.contains(&format!("\"{text}\"")));
+        let asked = |behaviour: &str| now && config.contains(&format!("\"{behaviour}\""));
         let rows = batch.rows as usize;
         let mut probabilities: Vec<f64> = (0..rows).map(|row| if row % 2 == 0 { 1.0 } else { 0.5 }).collect();
         let mut reasons: Vec<u8> = (0..rows).map(|row| (row % 2) as u8).collect();
@@ -46,6 +48,19 @@ impl Sampler for Samples {
             probabilities.truncate(rows / 2);
         } else if asked("impossible") {
             probabilities.fill(f64::NAN);
+        } else if asked("too-likely") {
+            probabilities.fill(1.5);
+        } else if asked("unlikely") {
+            probabilities.fill(-0.5);
+        } else if asked("reason-count") {
+            reasons.push(0);
+        } else if asked("half") {
+            probabilities.fill(0.5);
+            reasons.fill(1);
+        } else if asked("quarter") {
+            probabilities.fill(0.25);
+        } else if asked("none") {
+            probabilities.fill(0.0);
         } else if asked("unreasonable") {
             reasons.fill(200);
         } else if asked("huge") {
@@ -55,4 +70,18 @@ impl Sampler for Samples {
         }
         Ok(Decisions { probabilities, reasons })
     }
+}
+
+/// The texts of the batch's first column.
+fn texts(batch: &Batch) -> impl Iterator<Item = &str> {
+    let cells = match batch.columns.first() {
+        Some(Column::Cells(cells)) => Some(cells),
+        _ => None,
+    };
+    cells.into_iter().flat_map(|cells| {
+        cells.words.iter().map(|word| {
+            let (offset, length) = ((word >> 32) as usize, (word & 0xffff_ffff) as usize);
+            str::from_utf8(&cells.data[offset..offset + length]).unwrap_or("")
+        })
+    })
 }
