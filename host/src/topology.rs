@@ -77,11 +77,12 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     let endpoint = loaded.spec.service.admin_endpoint.clone();
     let workshop = Workshop::new(metrics, plugin_metrics)?;
     let mut signals = Signals::new()?;
-    let (running, watch) = Running::start(options.paths, loaded, workshop, Arc::clone(&board)).await?;
+    // Before anything is taken from clients: what was taken would be lost if this failed.
     let admin = match &endpoint {
         Some(endpoint) => Some(Admin::start(endpoint, Arc::new(registry), Arc::clone(&board)).await?),
         None => None,
     };
+    let (running, watch) = Running::start(options.paths, loaded, workshop, Arc::clone(&board)).await?;
     if let Some(admin) = &admin {
         tracing::info!("metrics and status on http://{}", admin.local_addr());
     }
