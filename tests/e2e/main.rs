@@ -4,6 +4,8 @@ mod accounting;
 mod client;
 mod harness;
 mod peer;
+mod protocol;
 mod requests;
 mod sdk;
+mod start;
 mod topology;
