@@ -201,3 +201,47 @@ async fn e08_e09_what_a_backend_rejects_or_refuses_is_counted_and_not_sent_again
     assert_eq!(peer.taken().len(), 1);
     sluicebox.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sampler_drops_is_accounted_for_by_its_reason() {
+    let sluicebox = Sluicebox::run(
+        "
+receivers:
+  otlp: { protocols: { grpc: { endpoint: '127.0.0.1:0' } } }
+processors:
+  sample: { config: { rate: 0.5, services: { noisy: 0 } } }
+exporters:
+  file: { path: kept.jsonl }
+service:
+  telemetry: { endpoint: '127.0.0.1:0' }
+  pipelines:
+    traces: { receivers: [otlp], processors: [sample], exporters: [file] }
+",
+    );
+    let client = GrpcClient::connect(&sluicebox).await;
+    // Each a trace of its own, with the random bits at the end; every tenth has failed.
+    let mut spans = numbered("work", 1000);
+    for (number, span) in spans.iter_mut().enumerate() {
+        let random = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        span.trace_id[8..].copy_from_slice(&random.to_be_bytes());
+        if number % 10 == 0 {
+            span.status = Some(opentelemetry_proto::tonic::trace::v1::Status { code: 2, message: String::new() });
+        }
+    }
+    client.export(Signal::Traces, traces(spans).encode_to_vec()).await.unwrap();
+    let account = settled(&sluicebox, Signal::Traces).await;
+    let (delivered, sampled) = (&account["delivered"], &account["dropped"]["sampled"]);
+    let (delivered, sampled) = (delivered.as_u64().unwrap(), sampled.as_u64().unwrap());
+    assert_eq!((&account["accepted"], delivered + sampled), (&json!(1000), 1000));
+    assert_law(&sluicebox, Signal::Traces).await;
+    let decisions = async |labels: &[&str]| sluicebox.metric("sluicebox_sampler_decisions_total", labels).await as u64;
+    assert_eq!(decisions(&["reason=\"error\"", "decision=\"kept\""]).await, 100);
+    assert_eq!(decisions(&["reason=\"error\"", "decision=\"dropped\""]).await, 0);
+    let kept = decisions(&["reason=\"base\"", "decision=\"kept\""]).await;
+    assert_eq!(decisions(&["reason=\"base\"", "decision=\"dropped\""]).await, sampled);
+    assert_eq!((kept + 100, kept + sampled), (delivered, 900));
+    assert!((400..500).contains(&kept), "{kept} of 900 at a rate of a half");
+    let (_, folder) = sluicebox.stop();
+    let written = std::fs::read_to_string(folder.path().join("kept.jsonl")).unwrap();
+    assert_eq!(written.matches("\"traceState\":\"ot=th:8\"").count() as u64, kept, "spans with the sampling threshold");
+}
