@@ -14,6 +14,7 @@ mod destinations;
 mod entry;
 mod generation;
 mod plugins;
+mod promise;
 mod receivers;
 mod reload;
 mod running;

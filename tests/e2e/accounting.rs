@@ -245,3 +245,18 @@ service:
     let written = std::fs::read_to_string(folder.path().join("kept.jsonl")).unwrap();
     assert_eq!(written.matches("\"traceState\":\"ot=th:8\"").count() as u64, kept, "spans with the sampling threshold");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f21_a_client_that_vanishes_leaves_the_account_in_order() {
+    let peer = Peer::start(Mood::Hesitates).await;
+    let sluicebox = Sluicebox::run(&to_backend(&peer).replace("batch: { timeout", "queue: none\n    batch: { timeout"));
+    let client = GrpcClient::connect(&sluicebox).await;
+    let call = tokio::spawn(async move { client.export(Signal::Traces, encoded_spans("a", 5)).await });
+    peer.wait_for_spans(5);
+    call.abort();
+    let _ = call.await;
+    peer.becomes(Mood::content());
+    settled(&sluicebox, Signal::Traces).await;
+    assert_law(&sluicebox, Signal::Traces).await;
+    sluicebox.stop();
+}
