@@ -56,15 +56,18 @@ impl Workshop {
         Ok(Generation { number, spec: spec.clone(), pipelines, digests })
     }
 
-    /// Loads every plugin that some pipeline uses.
+    /// Loads every plugin that some pipeline uses, side by side.
     async fn load(&self, spec: &Spec, problems: &mut Vec<Problem>) -> Loaded {
-        let mut loaded = Loaded::new();
-        for stage in spec.processors.values() {
-            if loaded.contains_key(&stage.plugin) {
-                continue;
-            }
+        let mut stages: Vec<&StageSpec> = spec.processors.values().collect();
+        stages.sort_by(|left, right| left.plugin.cmp(&right.plugin));
+        stages.dedup_by(|left, right| left.plugin == right.plugin);
+        let loads = stages.iter().map(|stage| {
             let (plugins, source) = (Arc::clone(&self.plugins), stage.plugin.clone());
-            let plugin = tokio::task::spawn_blocking(move || plugins.load(&source)).await;
+            tokio::task::spawn_blocking(move || plugins.load(&source))
+        });
+        let mut loaded = Loaded::new();
+        let results = futures_util::future::join_all(loads).await;
+        for (stage, plugin) in stages.into_iter().zip(results) {
             match plugin.unwrap_or(Err(SourceFault::Interrupted)) {
                 Ok(plugin) => drop(loaded.insert(stage.plugin.clone(), plugin)),
                 Err(fault) => problems.push(Problem::at(&stage.place, report::chain(&fault), None)),

@@ -1,6 +1,6 @@
 //! Receivers across generations: a listener whose address does not change is rewired, never closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::admin::status::ReceiverStatus;
 use crate::config::spec::{GrpcServerSpec, HttpServerSpec, ReceiverSpec, ReplaySpec, RequestLimits};
 use crate::data::Signal;
 use crate::receiver::meter::Meter;
-use crate::receiver::{BindError, Listener, Replay, ReplayError, Server, Wiring};
+use crate::receiver::{BindError, Listener, Progress, Replay, ReplayError, Server, Wiring};
 use crate::report;
 use crate::shard::Shards;
 use crate::telemetry::metrics::Metrics;
@@ -24,6 +24,8 @@ use crate::telemetry::metrics::Metrics;
 pub(super) struct Receivers {
     servers: BTreeMap<ServerKey, Server>,
     replays: BTreeMap<String, (ReplaySpec, Replay)>,
+    /// Replays that were told to be through.
+    told: BTreeSet<String>,
 }
 
 /// What makes a listener the same across generations.
@@ -175,6 +177,7 @@ impl Receivers {
                 }
                 before => {
                     retired.extend(before.map(|(_, replay)| replay));
+                    self.told.remove(id);
                     started(id, Replay::start(id, spec, intake, to.metrics, to.shards, index))
                 }
             };
@@ -203,6 +206,22 @@ impl Receivers {
         for (_, replay) in self.replays.values() {
             replay.finished().await;
         }
+    }
+
+    /// Waits until a replay is through of which this did not tell yet.
+    pub(super) async fn replayed(&self) -> (String, Progress) {
+        let new = self.replays.iter().filter(|(id, _)| !self.told.contains(*id));
+        let ends: Vec<_> =
+            new.map(|(id, (_, replay))| Box::pin(async move { (id.clone(), replay.finished().await) })).collect();
+        if ends.is_empty() {
+            return std::future::pending().await;
+        }
+        futures_util::future::select_all(ends).await.0
+    }
+
+    /// Notes that a replay was told to be through.
+    pub(super) fn note_told(&mut self, id: String) {
+        self.told.insert(id);
     }
 
     /// Everything, to be drained.

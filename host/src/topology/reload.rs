@@ -20,6 +20,7 @@ pub(super) async fn until_told(mut running: Running, set: WatchSet, signals: &mu
     let (watcher, mut changes) = Watcher::start(set, QUIET);
     loop {
         tokio::select! {
+            biased;
             told = signals.told() => match told {
                 Told::End => {
                     tracing::info!("told to end; a second signal ends without waiting");
@@ -27,6 +28,10 @@ pub(super) async fn until_told(mut running: Running, set: WatchSet, signals: &mu
                 }
                 Told::Reload => tracing::info!("SIGHUP: reloading"),
             },
+            replay = running.replayed() => {
+                running.note_told(replay);
+                continue;
+            }
             () = running.exhausted() => {
                 tracing::info!("every replay is through, and nothing else is configured");
                 return running;

@@ -158,6 +158,25 @@ impl Running {
         });
     }
 
+    /// Waits until a replay is through, and tells what became of its records so far.
+    pub(super) async fn replayed(&self) -> String {
+        let (id, progress) = self.receivers.replayed().await;
+        tracing::info!(
+            "receiver {id} is through: {} requests, {} records taken, {} rejected, {} requests left out",
+            progress.requests,
+            progress.accepted,
+            progress.rejected,
+            progress.left_out
+        );
+        summary::log_work(&self.generation, &self.workshop.metrics);
+        id
+    }
+
+    /// Notes that it was told.
+    pub(super) fn note_told(&mut self, replay: String) {
+        self.receivers.note_told(replay);
+    }
+
     /// Waits until nothing more can come: every replay is through and nothing listens.
     pub(super) async fn exhausted(&self) {
         self.receivers.exhausted().await;

@@ -99,7 +99,7 @@ impl Compiler<'_> {
 
     /// The register of an attribute, which is changed.
     fn attribute(&mut self, path: &str, reads: bool) -> Result<usize, Error> {
-        if !path.contains("attributes[\"") {
+        if !path.contains("[\"") {
             return Err(Error::at(path, "expected the path of an attribute, such as attributes[\"key\"]"));
         }
         let at = self.register(path, reads)?;

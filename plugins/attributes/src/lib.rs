@@ -1,7 +1,7 @@
 //! The standard plugin `attributes`: a transform that changes attributes by a list of actions, in order; later ones
 //! see what earlier ones did.
 //!
-//! Each path that the actions name is a register ([`registers`]). A batch is worked on action by action, each over
+//! Each path that the actions name is a register (`registers`). A batch is worked on action by action, each over
 //! all entries of its level; what changed in the registers in the end is the answer.
 
 mod action;

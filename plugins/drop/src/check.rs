@@ -29,7 +29,7 @@ pub enum Test {
     /// Whether it is text that ends so.
     Suffix(String),
     /// Whether it is text with this in it.
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     /// Whether it is text that the expression finds a match in.
     Matches(Regex),
 }

@@ -137,7 +137,7 @@ fn test(
         }
         "prefix" => Ok(Some(Test::Prefix(text()?))),
         "suffix" => Ok(Some(Test::Suffix(text()?))),
-        "contains" => Ok(Some(Test::Contains(Finder::new(&text()?).into_owned()))),
+        "contains" => Ok(Some(Test::Contains(Box::new(Finder::new(&text()?).into_owned())))),
         "regex" => Ok(Some(Test::Matches(Regex::new(&text()?)?))),
         "gt" => bound(Bound::Above),
         "gte" => bound(Bound::AtLeast),

@@ -1,6 +1,6 @@
 //! The standard plugin `drop`: a filter that drops the records for which the conditions of its config are true.
 //!
-//! The config is read into a tree of conditions ([`condition`]) whose leaves are checks of one field ([`check`]).
+//! The config is read into a tree of conditions (`condition`) whose leaves are checks of one field (`check`).
 //! A batch is answered leaf by leaf, column by column: each leaf narrows a set of rows, the cheap ones first.
 
 mod check;

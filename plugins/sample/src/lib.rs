@@ -5,7 +5,6 @@ mod config;
 
 use std::collections::BTreeMap;
 
-use sluicebox_plugin::Field;
 use sluicebox_plugin::prelude::*;
 
 pub use crate::config::{Config, Slow};

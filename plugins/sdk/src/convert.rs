@@ -43,8 +43,8 @@ from_cell! {
 
 /// A type that a field can be set to. `None` and [`Value::Absent`] delete the field.
 pub trait ToCell {
-    /// Stores the value: its kind and word; bytes go to the end of `data`.
-    #[doc(hidden)]
+    /// Stores the value: its kind and word, as the interface numbers them; bytes go to the end of `data`. For a type of
+    /// your own, call this on one that has it.
     fn store(self, data: &mut Vec<u8>) -> (u8, u64);
 }
 

@@ -102,7 +102,7 @@ pub use error::Error;
 pub use field::{Each, Edit, EditAttributes};
 pub use ids::{SpanId, TraceId};
 pub use level::Level;
-pub use nested::{Array, KvList};
+pub use nested::{Array, Inside, KvList, Replace};
 pub use owned::OwnedValue;
 pub use plugin::{BatchFilter, BatchSampler, BatchTransform, EachFilter, EachSampler, EachTransform};
 pub use plugin::{Filter, Sampler, Transform};
@@ -119,9 +119,10 @@ pub use {schemars, serde, serde_json, wit_bindgen};
 /// Everything that a plugin usually needs.
 pub mod prelude {
     pub use crate::{
-        Array, Attributes, Batch, BatchFilter, BatchSampler, BatchTransform, Decision, Decisions, DurationText, Each,
-        Edit, EditAttributes, Edits, Error, Filter, KvList, Level, NoConfig, OwnedValue, Reason, Record, Rows, Sampler,
-        Setup, Signal, SpanId, Time, TraceId, Transform, Value, clock, config, metrics, random, state,
+        Array, Attributes, AttributesField, Batch, BatchFilter, BatchSampler, BatchTransform, Decision, Decisions,
+        DurationText, Each, Edit, EditAttributes, EditAttributesField, EditField, Edits, Error, Field, Filter, KvList,
+        Level, NoConfig, OwnedValue, Reason, Record, Rows, Sampler, Setup, Signal, SpanId, Time, TraceId, Transform,
+        Value, clock, config, metrics, random, state,
     };
     pub use crate::{debug, error, info, trace, warn};
     pub use crate::{

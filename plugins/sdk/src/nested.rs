@@ -1,7 +1,7 @@
 //! Arrays and key-value lists: decoded as they are walked, from the bytes that the client sent.
 
-use crate::Value;
 use crate::wire::{Fields, Payload, put_bytes};
+use crate::{OwnedValue, Value};
 
 /// Field numbers of `opentelemetry.proto.common.v1`.
 pub(crate) mod number {
@@ -109,20 +109,31 @@ pub(crate) fn any_value(message: &[u8]) -> Value<'_> {
     }
 }
 
-/// What [`Value::replace_text`] asks about: a text inside a value, and the key that it is under, the innermost one.
-pub type TextChange<'f> = dyn FnMut(Option<&str>, &str) -> Option<String> + 'f;
+/// What becomes of a value inside another.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inside {
+    /// It stays as it is, and so does what is in it.
+    Left,
+    /// It stays, and what is in it is asked about.
+    Entered,
+    /// This takes its place.
+    Replaced(OwnedValue),
+}
 
-/// Levels of nesting that [`Value::replace_text`] goes into. The host refuses what is deeper than 32 by default.
+/// What [`Value::replace_inside`] asks about: a value inside, and the key that it is under, the innermost one.
+pub type Replace<'f> = dyn FnMut(Option<&str>, Value<'_>) -> Inside + 'f;
+
+/// Levels of nesting that [`Value::replace_inside`] goes into. The host refuses what is deeper than 32 by default.
 const DEPTH_MAX: usize = 64;
 
-impl<'a> Value<'a> {
-    /// Replaces texts inside an array or a key-value list, at any depth: `change` is asked about each, with the
-    /// innermost key that it is under. The answer is the encoded `ArrayValue` or `KeyValueList`, if anything
-    /// changed; what did not is copied as it stands.
-    pub fn replace_text(self, change: &mut TextChange<'_>) -> Option<Vec<u8>> {
+impl Value<'_> {
+    /// Replaces values inside an array or a key-value list, at any depth: `replace` is asked about each, arrays and
+    /// lists before what is in them, with the innermost key that it is under. The answer is the encoded `ArrayValue`
+    /// or `KeyValueList`, if anything was replaced; what was not is copied as it stands.
+    pub fn replace_inside(self, replace: &mut Replace<'_>) -> Option<Vec<u8>> {
         match self {
-            Value::Array(array) => rewrite_list(array.bytes, false, None, change, DEPTH_MAX),
-            Value::KvList(list) => rewrite_list(list.bytes, true, None, change, DEPTH_MAX),
+            Value::Array(array) => rewrite_list(array.bytes, false, None, replace, DEPTH_MAX),
+            Value::KvList(list) => rewrite_list(list.bytes, true, None, replace, DEPTH_MAX),
             _ => None,
         }
     }
@@ -152,30 +163,31 @@ fn rewrite_list(
     list: &[u8],
     pairs: bool,
     key: Option<&str>,
-    change: &mut TextChange<'_>,
+    replace: &mut Replace<'_>,
     depth: usize,
 ) -> Option<Vec<u8>> {
     let depth = depth.checked_sub(1)?;
     rewrite(list, |field, element| match (field, pairs) {
         (number::VALUES, true) => {
             let key = key_of(element);
-            rewrite(
-                element,
-                |field, value| {
-                    if field == number::VALUE { rewrite_value(value, Some(key), change, depth) } else { None }
-                },
-            )
+            rewrite(element, |field, value| {
+                if field == number::VALUE { rewrite_value(value, Some(key), replace, depth) } else { None }
+            })
         }
-        (number::VALUES, false) => rewrite_value(element, key, change, depth),
+        (number::VALUES, false) => rewrite_value(element, key, replace, depth),
         _ => None,
     })
 }
 
-fn rewrite_value(value: &[u8], key: Option<&str>, change: &mut TextChange<'_>, depth: usize) -> Option<Vec<u8>> {
+fn rewrite_value(value: &[u8], key: Option<&str>, replace: &mut Replace<'_>, depth: usize) -> Option<Vec<u8>> {
+    match replace(key, any_value(value)) {
+        Inside::Left => return None,
+        Inside::Entered => {}
+        Inside::Replaced(replaced) => return Some(replaced.any_value()),
+    }
     rewrite(value, |field, bytes| match field {
-        number::STRING => change(key, std::str::from_utf8(bytes).ok()?).map(String::into_bytes),
-        number::ARRAY => rewrite_list(bytes, false, key, change, depth),
-        number::KV_LIST => rewrite_list(bytes, true, key, change, depth),
+        number::ARRAY => rewrite_list(bytes, false, key, replace, depth),
+        number::KV_LIST => rewrite_list(bytes, true, key, replace, depth),
         _ => None,
     })
 }

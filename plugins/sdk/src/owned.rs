@@ -56,7 +56,7 @@ impl OwnedValue {
     }
 
     /// The encoded `AnyValue`.
-    fn any_value(&self) -> Vec<u8> {
+    pub(crate) fn any_value(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let tag = |number: u32, wire: u64| u64::from(number) << 3 | wire;
         match self {
@@ -128,6 +128,7 @@ from! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Inside;
 
     fn sample() -> OwnedValue {
         OwnedValue::KvList(vec![
@@ -151,15 +152,15 @@ mod tests {
     }
 
     #[test]
-    fn replaced_text_leaves_the_rest_as_it_stands() {
+    fn a_replaced_value_leaves_the_rest_as_it_stands() {
         let mut encoded = sample().encode();
         // An unknown field, number 99, at the end.
         put_bytes(&mut encoded, 99, b"future");
         let list = Value::KvList(KvList::encoded(&encoded));
         let mut seen = Vec::new();
-        let replaced = list.replace_text(&mut |key, text| {
-            seen.push((key.map(str::to_owned), text.to_owned()));
-            (text == "y").then(|| "a longer text".to_owned())
+        let replaced = list.replace_inside(&mut |key, value| {
+            seen.extend(value.as_text().map(|text| (key.map(str::to_owned), text.to_owned())));
+            if value == Value::Text("y") { Inside::Replaced("a longer text".into()) } else { Inside::Entered }
         });
         let replaced = replaced.unwrap_or_default();
         assert!(replaced.ends_with(b"future"));
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!(seen, expected.collect::<Vec<_>>());
         let text = format!("{:?}", OwnedValue::copy_of(Value::KvList(KvList::encoded(&replaced))));
         assert_eq!(text, format!("{:?}", sample()).replace("\"y\"", "\"a longer text\""));
-        assert_eq!(list.replace_text(&mut |_, _| None), None);
+        assert_eq!(list.replace_inside(&mut |_, _| Inside::Entered), None);
     }
 
     #[test]
@@ -182,7 +183,7 @@ mod tests {
         }
         let encoded = value.encode();
         let array = Value::Array(Array::encoded(&encoded));
-        assert_eq!(array.replace_text(&mut |_, _| Some(String::new())), None);
+        assert_eq!(array.replace_inside(&mut |_, _| Inside::Entered), None);
         assert!(matches!(OwnedValue::copy_of(array), OwnedValue::Array(_)));
     }
 }

@@ -18,6 +18,37 @@ use crate::{AttributeLists, Batch, Cells, Edits, Error, Level, Setup};
 /// | `Each<'a, T>` of one of the above | one a span event or link, for `span.events.…` and `span.links.…` |
 /// | `Edit<'a, T>`, `Edit<'a>` | reads like `T` (or not at all), and can be set; transforms only |
 /// | `EditAttributes<'a>` | all attributes, and each can be set; transforms only |
+///
+/// A type that does not go with its path does not compile:
+///
+/// ```compile_fail,E0080
+/// # use sluicebox_plugin::prelude::*;
+/// #[derive(Record)]
+/// struct Wrong<'a> {
+///     #[field("span.events.name")]
+///     name: &'a str, // a span has any number of them: Each<'a, &'a str>
+/// }
+/// ```
+///
+/// ```compile_fail,E0080
+/// # use sluicebox_plugin::prelude::*;
+/// #[derive(Record)]
+/// struct Wrong<'a> {
+///     #[field("span.attributes[*]")]
+///     all: Value<'a>, // Attributes<'a>
+/// }
+/// ```
+///
+/// ```
+/// # use sluicebox_plugin::prelude::*;
+/// #[derive(Record)]
+/// struct Right<'a> {
+///     #[field("span.events.attributes[*]")]
+///     events: Each<'a, Attributes<'a>>,
+///     #[field("span.events.name")]
+///     names: Each<'a, Option<&'a str>>,
+/// }
+/// ```
 pub trait Record<'a>: Sized {
     /// The columns, bound to one batch.
     #[doc(hidden)]

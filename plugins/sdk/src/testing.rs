@@ -25,15 +25,17 @@
 //! the columns that it declared, and refuses an answer that the host would take for a fault.
 
 mod answer;
+mod entry;
 mod harness;
 pub(crate) mod imports;
 mod paths;
 mod project;
 mod telemetry;
 
+pub use entry::{Entry, Event, Link, Log, Metric, Point, Resource, Scope, Span};
 pub use harness::{
     FilterTest, SamplerTest, TransformTest, batch_filter, batch_sampler, batch_transform, filter, sampler, transform,
 };
 pub use imports::{counter, observations};
 pub use serde_json::json;
-pub use telemetry::{Entry, Event, Link, Log, Metric, Point, Resource, Scope, Span, Telemetry};
+pub use telemetry::Telemetry;

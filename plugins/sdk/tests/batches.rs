@@ -2,7 +2,6 @@
 
 use sluicebox_plugin::prelude::*;
 use sluicebox_plugin::testing::{self, Telemetry, json};
-use sluicebox_plugin::{AttributesField, EditAttributesField, EditField, Field};
 
 #[config]
 struct Config {

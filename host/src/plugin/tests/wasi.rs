@@ -68,7 +68,7 @@ fn f76_wasi_is_not_there_unless_the_stage_says_so() {
     assert!(plugin.imports().contains(&Import::Wasi("wasi:cli/environment@0.2.0".to_owned())));
     let fault = Stage::new(&plugin, context("")).err().unwrap().to_string();
     assert!(fault.contains("imports wasi:") && fault.contains("wasi:clocks/wall-clock@0.2.0"), "{fault}");
-    assert!(fault.ends_with("which the stage does not grant; add `empty_wasi: true` to the stage"), "{fault}");
+    assert!(fault.ends_with("which the stage does not grant; add `wasi: empty` to the stage"), "{fault}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `#[derive(Record)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Field, Fields, GenericParam, Lifetime, LitStr, Result};
@@ -23,6 +23,8 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let of = lifetime.map(|lifetime| quote!(<#lifetime>));
     Ok(quote! {
+        #(#checks)*
+
         impl<#scope> ::sluicebox_plugin::Record<#scope> for #name #of {
             type Columns = (#(<#types as ::sluicebox_plugin::record::RecordField<#scope>>::Column,)*);
 
@@ -31,7 +33,6 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
             fn declare(
                 setup: &mut ::sluicebox_plugin::Setup,
             ) -> ::core::result::Result<::std::vec::Vec<::sluicebox_plugin::record::Slot>, ::sluicebox_plugin::Error> {
-                #(#checks)*
                 ::core::result::Result::Ok(::std::vec![
                     #(<#types as ::sluicebox_plugin::record::RecordField<#scope>>::declare(#paths, setup)?),*
                 ])
@@ -76,11 +77,13 @@ fn path(field: &Field) -> Result<LitStr> {
     attribute.parse_args::<LitStr>()
 }
 
-/// What the types must agree on with their paths, checked when the plugin is compiled.
+/// What the types must agree on with their paths, checked where the struct stands: outside of it, so with `'static`
+/// in place of its lifetime.
 fn check(ty: &TokenStream, path: &LitStr, scope: &Lifetime) -> TokenStream {
-    let field = quote!(<#ty as ::sluicebox_plugin::record::RecordField<#scope>>);
+    let ty = with_static(ty.clone(), &scope.ident);
+    let field = quote!(<#ty as ::sluicebox_plugin::record::RecordField<'static>>);
     quote_spanned! {path.span()=>
-        const {
+        const _: () = {
             assert!(
                 #field::MANY == ::sluicebox_plugin::Level::of(#path).is_many(),
                 "fields of span events and links, and only those, are an Each<'a, T>",
@@ -89,6 +92,24 @@ fn check(ty: &TokenStream, path: &LitStr, scope: &Lifetime) -> TokenStream {
                 #field::ALL_ATTRIBUTES == ::sluicebox_plugin::record::is_all_attributes(#path),
                 "fields that end in attributes[*], and only those, are Attributes<'a> or EditAttributes<'a>",
             );
-        }
+        };
     }
+}
+
+/// A type with `'static` in place of one lifetime.
+fn with_static(ty: TokenStream, lifetime: &Ident) -> TokenStream {
+    let mut quoted = false;
+    let replaced = ty.into_iter().map(|token| {
+        let behind_quote = std::mem::replace(&mut quoted, matches!(&token, TokenTree::Punct(p) if p.as_char() == '\''));
+        match token {
+            TokenTree::Ident(ident) if behind_quote && ident == *lifetime => Ident::new("static", ident.span()).into(),
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), with_static(group.stream(), lifetime));
+                inner.set_span(group.span());
+                inner.into()
+            }
+            other => other,
+        }
+    });
+    replaced.collect()
 }

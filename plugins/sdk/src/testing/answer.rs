@@ -3,7 +3,7 @@
 use crate::bindings::types::{self, Plan};
 use crate::cells::Cells;
 use crate::testing::Telemetry;
-use crate::testing::project::key_of;
+use crate::testing::paths::key_of;
 use crate::{Error, Level, OwnedValue};
 
 /// The telemetry with the edits made; refuses what the host would take for a fault.
@@ -31,12 +31,12 @@ fn apply_one(telemetry: &mut Telemetry, path: &str, edit: &types::Edit) -> Resul
         let entry = entries.get_mut(entry as usize).ok_or_else(|| Error::new(format!("no entry {entry}")))?;
         let value = OwnedValue::copy_of(cells.value(at));
         let key = if all {
-            edit.keys.get(at).and_then(|&key| std::str::from_utf8(cells.slice(key)).ok())
+            edit.keys.get(at).map(|&key| String::from_utf8_lossy(cells.slice(key)).into_owned())
         } else {
             key_of(path)
         };
         match key {
-            Some(key) => entry.set_attribute(key, value),
+            Some(key) => entry.set_attribute(&key, value),
             None => entry.set_field(path, value),
         }
     }

@@ -1,12 +1,12 @@
 //! Stand-ins for the host's imports, for native tests: each thread, so each test, has its own.
 
+// Reason: plugins know nothing of tokio, whose clock the host prefers.
+#![allow(clippy::disallowed_types)]
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-// Reason: plugins know nothing of tokio, whose clock the workspace prefers.
-#[allow(clippy::disallowed_types)]
-use std::time::Instant;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::Time;
 use crate::state::Refusal;

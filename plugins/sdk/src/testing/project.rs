@@ -3,7 +3,8 @@
 use crate::bindings::types::{self, Column, Plan};
 use crate::level::is_all_attributes;
 use crate::testing::Telemetry;
-use crate::testing::telemetry::Record;
+use crate::testing::entry::Record;
+use crate::testing::paths::key_of;
 use crate::value::keep_slice;
 use crate::{Level, OwnedValue, ToCell};
 
@@ -53,9 +54,9 @@ fn column(telemetry: &Telemetry, path: &str) -> Column {
         }
         return Column::Attributes(types::Attributes { starts, keys, values });
     }
-    let mut cells = empty();
+    let (key, mut cells) = (key_of(path), empty());
     for entry in entries {
-        push(&mut cells, key_of(path).map_or_else(|| entry.field(path), |key| entry.attribute(key)));
+        push(&mut cells, key.as_ref().map_or_else(|| entry.field(path), |key| entry.attribute(key)));
     }
     Column::Cells(cells)
 }
@@ -68,9 +69,4 @@ fn push(cells: &mut types::Cells, value: &OwnedValue) {
     let (kind, word) = value.store(&mut cells.data);
     cells.kinds.push(kind);
     cells.words.push(word);
-}
-
-/// The key of a path `….attributes["key"]`.
-pub(super) fn key_of(path: &str) -> Option<&str> {
-    path.split_once("attributes[\"")?.1.strip_suffix("\"]")
 }
