@@ -64,7 +64,9 @@ pub struct BindError {
 /// What to do about a failed bind.
 fn mend(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "something else listens there; stop it, or choose another admin endpoint",
+        io::ErrorKind::AddrInUse => {
+            "something else listens there; stop it, or give `service.telemetry.endpoint` another address, or `none`"
+        }
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address; choose one that it has",
         io::ErrorKind::PermissionDenied => "this user may not open that port; choose one above 1023",
         _ => "the address has to be host:port, as in 127.0.0.1:8888",

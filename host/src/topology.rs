@@ -14,6 +14,7 @@ mod destinations;
 mod entry;
 mod generation;
 mod plugins;
+mod promise;
 mod receivers;
 mod reload;
 mod running;
@@ -61,7 +62,8 @@ pub async fn validate(loaded: &Loaded) -> anyhow::Result<Result<Generation, Prob
     Ok(workshop.generation(&loaded.spec, 1, 1).await)
 }
 
-/// Runs pipeline files, which were loaded already, until a signal, or until every replay is through and nothing else could come.
+/// Runs pipeline files, which were loaded already, until a signal, or until every replay is through and nothing else
+/// could come.
 ///
 /// # Errors
 /// What kept it from starting. Later failures are told in the log, the metrics and the status.
@@ -78,16 +80,17 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     let workshop = Workshop::new(metrics, plugin_metrics)?;
     let mut signals = Signals::new()?;
     let watch = reload::Watch::start(&options.paths, &loaded);
+    // Before anything is taken from clients: what was taken would be lost if this failed.
+    let admin = match &endpoint {
+        Some(endpoint) => Some(Admin::start(endpoint, Arc::new(registry), Arc::clone(&board)).await?),
+        None => None,
+    };
     let running = tokio::select! {
         running = Running::start(options.paths, loaded, workshop, Arc::clone(&board)) => running?,
         () = signals.ended() => {
             tracing::info!("told to end before anything ran");
             return Ok(());
         }
-    };
-    let admin = match &endpoint {
-        Some(endpoint) => Some(Admin::start(endpoint, Arc::new(registry), Arc::clone(&board)).await?),
-        None => None,
     };
     if let Some(admin) = &admin {
         tracing::info!("metrics and status on http://{}", admin.local_addr());

@@ -81,7 +81,12 @@ impl Sluicebox {
 
     /// The `nth` (from 1) log line that contains a text; waits for it.
     pub fn wait_for_nth_log(&self, text: &str, nth: usize) -> String {
-        let found = || self.log().into_iter().filter(|line| line.contains(text)).nth(nth - 1);
+        let found = || {
+            let ended = self.reader.as_ref().is_some_and(JoinHandle::is_finished);
+            let line = self.log().into_iter().filter(|line| line.contains(text)).nth(nth - 1);
+            assert!(line.is_some() || !ended, "it ended without a log line with `{text}`: {}", self.log().join("\n"));
+            line
+        };
         wait_for(&format!("log line {nth} with `{text}`"), found, || self.log().join("\n"))
     }
 

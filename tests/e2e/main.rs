@@ -1,5 +1,13 @@
 //! End to end: the real binary, real clients, real files, over loopback.
 
+mod accounting;
+mod client;
 mod harness;
+mod peer;
 mod plugins;
+mod protocol;
 mod reload;
+mod requests;
+mod sdk;
+mod start;
+mod topology;

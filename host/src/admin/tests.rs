@@ -278,8 +278,8 @@ async fn a_taken_port_is_named_with_its_mend() {
     let again = Admin::start(&address, Arc::new(Registry::default()), scene.board.clone()).await;
     let text = again.unwrap_err().to_string();
     let expected = format!(
-        "the admin endpoint {address} cannot be opened: something else listens there; stop it, or choose another \
-         admin endpoint"
+        "the admin endpoint {address} cannot be opened: something else listens there; stop it, or give \
+         `service.telemetry.endpoint` another address, or `none`"
     );
     assert_eq!(text, expected);
     let odd = Admin::start("nowhere", Arc::new(Registry::default()), scene.board.clone()).await;

@@ -46,8 +46,8 @@ pub const DEPTH_MAX: usize = 128;
 /// What a JSON request may not cross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonLimits {
-    /// How deep attribute values may nest: the value of an attribute is level 1, the elements of its array
-    /// level 2. At most [`DEPTH_MAX`].
+    /// Levels of lists and mappings inside one attribute value or log body, as the walk counts them. At most
+    /// [`DEPTH_MAX`].
     pub max_depth: usize,
     /// How many bytes the encoded request may have.
     pub max_bytes: usize,

@@ -145,11 +145,12 @@ impl Projection {
                 }
             }
         }
-        if field.level == Level::Record && self.signal == Signal::Metrics {
-            if let Source::Plain(number, shape) = field.source {
-                // Start and end of all kinds of points have the same numbers.
-                self.points.iter_mut().for_each(|slots| place(slots, number, column, shape));
-            }
+        if field.level == Level::Record
+            && self.signal == Signal::Metrics
+            && let Source::Plain(number, shape) = field.source
+        {
+            // Start and end of all kinds of points have the same numbers.
+            self.points.iter_mut().for_each(|slots| place(slots, number, column, shape));
         }
         let table = &mut self.levels[level_index(field.level)];
         table.columns.push(column);

@@ -2,7 +2,7 @@
 //! is delivered or given up, and whoever waits then learns the end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use tokio::sync::oneshot;
 
@@ -36,16 +36,30 @@ impl Verdict {
 /// What the sender of a payload holds until the destination has taken charge of it.
 #[derive(Debug)]
 #[must_use = "the destination has taken charge only when this says so"]
-pub struct Charge(Option<oneshot::Receiver<Verdict>>);
+pub struct Charge(Option<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    verdict: oneshot::Receiver<Verdict>,
+    hung_up: Arc<AtomicBool>,
+}
+
+/// Where the verdict goes.
+#[derive(Debug)]
+pub(super) struct Reply {
+    verdict: oneshot::Sender<Verdict>,
+    hung_up: Arc<AtomicBool>,
+}
 
 impl Charge {
     pub(super) fn taken() -> Self {
         Charge(None)
     }
 
-    pub(super) fn pending() -> (oneshot::Sender<Verdict>, Self) {
+    pub(super) fn pending() -> (Reply, Self) {
         let (tx, rx) = oneshot::channel();
-        (tx, Charge(Some(rx)))
+        let hung_up = Arc::new(AtomicBool::new(false));
+        (Reply { verdict: tx, hung_up: hung_up.clone() }, Charge(Some(Pending { verdict: rx, hung_up })))
     }
 
     /// Whether the destination is in charge already, so that there is nothing to wait for.
@@ -53,11 +67,18 @@ impl Charge {
         self.0.is_none()
     }
 
-    /// Waits for the verdict: at once with a queue, until delivery without.
-    pub async fn wait(self) -> Verdict {
-        match self.0 {
-            None => Verdict::Taken,
-            Some(verdict) => verdict.await.unwrap_or(Verdict::Undelivered),
+    /// Waits for the verdict: at once with a queue, until delivery without. May be dropped and called again.
+    pub async fn wait(&mut self) -> Verdict {
+        let Some(pending) = &mut self.0 else { return Verdict::Taken };
+        let verdict = (&mut pending.verdict).await.unwrap_or(Verdict::Undelivered);
+        self.0 = None;
+        verdict
+    }
+
+    /// Says that the sender has hung up: the destination does not try again for it. The verdict still comes.
+    pub fn hang_up(&self) {
+        if let Some(pending) = &self.0 {
+            pending.hung_up.store(true, Ordering::Release);
         }
     }
 }
@@ -98,12 +119,12 @@ pub struct Held {
     bytes: usize,
     records: u64,
     worst: AtomicU8,
-    reply: Option<oneshot::Sender<Verdict>>,
+    reply: Option<Reply>,
 }
 
 impl Held {
     /// Names who waits for the verdict.
-    pub(super) fn reply_to(&mut self, reply: oneshot::Sender<Verdict>) {
+    pub(super) fn reply_to(&mut self, reply: Reply) {
         self.reply = Some(reply);
     }
 
@@ -119,7 +140,7 @@ impl Drop for Held {
         self.room.meter.left(self.bytes, self.records);
         if let Some(reply) = self.reply.take() {
             // The sender may be gone: its client hung up.
-            let _ = reply.send(Verdict::from_number(*self.worst.get_mut()));
+            let _ = reply.verdict.send(Verdict::from_number(*self.worst.get_mut()));
         }
     }
 }
@@ -140,7 +161,8 @@ impl Share {
 
     /// Whether somebody still waits for the verdict.
     pub(super) fn is_awaited(&self) -> bool {
-        self.held.reply.as_ref().is_some_and(|reply| !reply.is_closed())
+        let hung_up = |reply: &Reply| reply.verdict.is_closed() || reply.hung_up.load(Ordering::Acquire);
+        self.held.reply.as_ref().is_some_and(|reply| !hung_up(reply))
     }
 
     /// Says how it ended for this piece.
@@ -198,7 +220,7 @@ mod tests {
         ] {
             let room = room(1000);
             let mut held = room.hold(10, 1).unwrap();
-            let (tx, charge) = Charge::pending();
+            let (tx, mut charge) = Charge::pending();
             held.reply_to(tx);
             let whole = held.share();
             let shares: Vec<_> = ends.iter().map(|_| whole.another()).collect();

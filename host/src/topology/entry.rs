@@ -10,13 +10,16 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::generation::Pipeline;
+use super::promise::Promise;
 use crate::chain::Outcome;
 use crate::config::spec::RequestLimits;
 use crate::data::Signal;
 use crate::data::batch::Rejection;
 use crate::data::intake::{Intake, Receipt, Refusal, Request};
 use crate::data::walk::Limits;
-use crate::destination::{Busy, Destination, Permit, Verdict};
+use crate::destination::{Busy, Charge, Destination, Permit};
+use crate::receiver::meter::Meter;
+use crate::shard::Shards;
 
 /// When a client whose request was not delivered, without a queue between, may come again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -25,7 +28,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Entry {
     pipelines: BTreeMap<Signal, Vec<Route>>,
     limits: Limits,
-    _lease: Lease,
+    /// Counts what is delivered after its client has hung up.
+    late: Arc<Meter>,
+    shards: Shards,
+    lease: Lease,
 }
 
 /// Held by every entry of a generation: when the last one is gone, no request of that generation is under way.
@@ -38,13 +44,19 @@ pub(super) struct Route {
 }
 
 impl Entry {
-    pub(super) fn new(pipelines: BTreeMap<Signal, Vec<Route>>, limits: &RequestLimits, lease: Lease) -> Entry {
+    pub(super) fn new(
+        pipelines: BTreeMap<Signal, Vec<Route>>,
+        limits: &RequestLimits,
+        late: Arc<Meter>,
+        shards: Shards,
+        lease: Lease,
+    ) -> Entry {
         let limits = Limits {
             value_depth: limits.max_value_depth,
             attributes: limits.max_attributes,
             attribute_bytes: limits.max_attribute_bytes,
         };
-        Entry { pipelines, limits, _lease: lease }
+        Entry { pipelines, limits, late, shards, lease }
     }
 
     async fn process(&self, request: Request) -> Result<Receipt, Refusal> {
@@ -56,18 +68,45 @@ impl Entry {
         for route in routes {
             outcomes.push(route.pipeline.chain.run(request.shard, &request.bytes, self.limits).await?);
         }
-        deliver(request.shard, routes, &outcomes).await?;
-        for (route, outcome) in routes.iter().zip(&outcomes) {
-            route.pipeline.chain.settle(outcome);
-        }
+        let charges = send(request.shard, routes, &outcomes)?;
         // The walk judges records alike for every pipeline.
-        Ok(outcomes.first().map(receipt).unwrap_or_default())
+        let receipt = outcomes.first().map(receipt).unwrap_or_default();
+        let account = Account {
+            ends: routes.iter().map(|route| Arc::clone(&route.pipeline)).zip(outcomes).collect(),
+            signal: request.signal,
+            receipt,
+        };
+        if charges.is_empty() {
+            return Ok(account.settle());
+        }
+        let late = (Arc::clone(&self.late), self.lease.clone());
+        let promise = Promise::new(charges, account, late, self.shards.clone(), request.shard);
+        let undelivered =
+            || Refusal::Busy { reason: "a destination could not deliver".to_owned(), retry_after: RETRY_AFTER };
+        promise.kept().await.ok_or_else(undelivered)
+    }
+}
+
+/// What is counted when every destination has taken charge.
+pub(super) struct Account {
+    ends: Vec<(Arc<Pipeline>, Outcome)>,
+    pub(super) signal: Signal,
+    receipt: Receipt,
+}
+
+impl Account {
+    /// Counts what stages dropped; what the receiver took is counted by whoever gets the receipt.
+    pub(super) fn settle(self) -> Receipt {
+        for (pipeline, outcome) in &self.ends {
+            pipeline.chain.settle(outcome);
+        }
+        self.receipt
     }
 }
 
 /// Takes a place at every destination before any is given something, so that a full one makes no duplicates at the
-/// others; then waits until all are in charge.
-async fn deliver(shard: usize, routes: &[Route], outcomes: &[Outcome]) -> Result<(), Refusal> {
+/// others. The answer is what has to be waited for.
+fn send(shard: usize, routes: &[Route], outcomes: &[Outcome]) -> Result<Vec<Charge>, Refusal> {
     let mut permits = Vec::with_capacity(routes.len());
     for (route, outcome) in routes.iter().zip(outcomes) {
         let Some(payload) = &outcome.payload else { continue };
@@ -75,18 +114,7 @@ async fn deliver(shard: usize, routes: &[Route], outcomes: &[Outcome]) -> Result
             permits.push(destination.reserve(shard, payload.clone()).map_err(|busy| refusal(&busy))?);
         }
     }
-    let charges: Vec<_> = permits.into_iter().map(Permit::send).filter(|charge| !charge.is_taken()).collect();
-    let mut worst = Verdict::Taken;
-    for charge in charges {
-        worst = worst.max(charge.wait().await);
-    }
-    match worst {
-        // What a peer refused for good is counted as dropped at its exporter; to come again would not help.
-        Verdict::Taken | Verdict::Refused => Ok(()),
-        Verdict::Undelivered => {
-            Err(Refusal::Busy { reason: "a destination could not deliver".to_owned(), retry_after: RETRY_AFTER })
-        }
-    }
+    Ok(permits.into_iter().map(Permit::send).filter(|charge| !charge.is_taken()).collect())
 }
 
 fn refusal(busy: &Busy) -> Refusal {

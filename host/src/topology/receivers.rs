@@ -13,6 +13,7 @@ use super::generation::Generation;
 use crate::admin::status::ReceiverStatus;
 use crate::config::spec::{GrpcServerSpec, HttpServerSpec, ReceiverSpec, ReplaySpec, RequestLimits};
 use crate::data::Signal;
+use crate::receiver::meter::Meter;
 use crate::receiver::{BindError, Listener, Progress, Replay, ReplayError, Server, Wiring};
 use crate::report;
 use crate::shard::Shards;
@@ -107,7 +108,7 @@ pub(super) struct Handover<'a> {
 }
 
 impl Handover<'_> {
-    fn entry(&self, receiver: &str, limits: &RequestLimits) -> Arc<Entry> {
+    fn entry(&self, receiver: &str, transport: &'static str, limits: &RequestLimits) -> Arc<Entry> {
         let routes = |signal| {
             let pipelines = self.generation.fed_by(receiver, signal).into_iter();
             pipelines
@@ -118,7 +119,8 @@ impl Handover<'_> {
                 .collect()
         };
         let pipelines = Signal::ALL.into_iter().map(|signal| (signal, routes(signal))).collect();
-        Arc::new(Entry::new(pipelines, limits, self.lease.clone()))
+        let late = Arc::new(Meter::new(self.metrics, receiver, transport));
+        Arc::new(Entry::new(pipelines, limits, late, self.shards.clone(), self.lease.clone()))
     }
 }
 
@@ -145,7 +147,7 @@ impl Receivers {
     pub(super) fn swap(&mut self, to: &Handover<'_>, mut bound: Bound) -> Retired {
         let mut old = std::mem::take(&mut self.servers);
         for (key, side) in sides(to.generation) {
-            let intake = to.entry(&key.receiver, side.limits());
+            let intake = to.entry(&key.receiver, key.transport, side.limits());
             let wiring = match side {
                 Side::Grpc(spec) => Wiring::grpc(&key.receiver, spec, intake, to.metrics),
                 Side::Http(spec) => Wiring::http(&key.receiver, spec, intake, to.metrics),
@@ -167,7 +169,7 @@ impl Receivers {
         let mut old = std::mem::take(&mut self.replays);
         let mut retired = Vec::new();
         for (index, (id, spec)) in replays(to.generation).enumerate() {
-            let intake = to.entry(id, &spec.limits);
+            let intake = to.entry(id, "file", &spec.limits);
             let replay = match old.remove(id) {
                 Some((before, replay)) if before == *spec => {
                     replay.rewire(intake);

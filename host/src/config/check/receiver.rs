@@ -7,6 +7,7 @@ use crate::config::spec::{
     GrpcServerSpec, HttpServerSpec, Place, ReceiverSpec, ReplayMode, ReplaySpec, RequestLimits, Spec,
 };
 use crate::data::Signal;
+use crate::data::json::DEPTH_MAX;
 
 use super::{Declared, RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of, unknown_type};
 
@@ -88,10 +89,18 @@ fn endpoint(report: &mut Report, spot: &Spot, endpoint: String) -> String {
 fn limits(report: &mut Report, spot: &Spot, raw: &raw::Limits) -> RequestLimits {
     RequestLimits {
         max_request_bytes: some_bytes(report, &spot.key("max_request_bytes"), raw.max_request_bytes),
-        max_value_depth: at_least_one(report, &spot.key("max_value_depth"), raw.max_value_depth),
+        max_value_depth: value_depth(report, &spot.key("max_value_depth"), raw.max_value_depth),
         max_attributes: at_least_one(report, &spot.key("max_attributes"), raw.max_attributes),
         max_attribute_bytes: some_bytes(report, &spot.key("max_attribute_bytes"), raw.max_attribute_bytes),
     }
+}
+
+/// Values are walked recursively, so the stack bounds their depth, whatever anybody wants.
+fn value_depth(report: &mut Report, spot: &Spot, levels: u64) -> usize {
+    if levels > DEPTH_MAX as u64 {
+        report.refuse(spot, format!("attribute values may have at most {DEPTH_MAX} levels"), None);
+    }
+    at_least_one(report, spot, levels)
 }
 
 fn replay(report: &mut Report, spot: &Spot, raw: raw::Replay) -> ReceiverSpec {

@@ -63,7 +63,8 @@ impl Decoder<'_> {
     /// An object, as the body of a message; `depth` counts the `AnyValue`s around it.
     fn message(&mut self, message: &'static Message, depth: usize) -> Result<(), Fault> {
         let depth = depth + usize::from(std::ptr::eq(message, &ANY_VALUE));
-        if depth > self.depth_max {
+        // The innermost value is in so many lists and mappings less one.
+        if depth > self.depth_max + 1 {
             let max = self.depth_max;
             return Err(self
                 .parser

@@ -51,7 +51,7 @@ impl Encoder<'_> {
         depth: usize,
     ) -> Result<(), Malformed> {
         let depth = depth + usize::from(std::ptr::eq(message, &ANY_VALUE));
-        if depth > DEPTH_MAX {
+        if depth > DEPTH_MAX + 1 {
             return Err(Malformed { what: "attribute values nested too deep for JSON", at: range.start });
         }
         let base = self.found.len();

@@ -12,9 +12,10 @@ use crate::data::wire::{Malformed, Payload, Reader};
 /// Appends the `AnyValue` that all of `value` is, as plain JSON. Of members that come more than once, which no
 /// client sends, the last is taken.
 pub fn encode_any_value(value: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-    any_value(value, 0..value.len(), 1, out)
+    any_value(value, 0..value.len(), 0, out)
 }
 
+/// `depth` counts the lists and mappings around the value.
 fn any_value(bytes: &[u8], range: Range<usize>, depth: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
     if depth > DEPTH_MAX {
         return Err(Malformed { what: "attribute values nested too deep for JSON", at: range.start });

@@ -42,7 +42,7 @@ async fn without_a_queue_the_charge_comes_with_the_delivery() {
         spec.queue = QueueSpec::None;
         spec.retry.max_elapsed_time = Duration::from_millis(200);
         let destination = start(&spec, &metrics);
-        let charge = destination.offer(0, spans(&["a"])).unwrap();
+        let mut charge = destination.offer(0, spans(&["a"])).unwrap();
         assert!(!charge.is_taken());
         assert_eq!(charge.wait().await, verdict);
         let lost = ["refused_by_peer", "retries_exhausted", "shutdown"].map(|reason| dropped(&metrics, reason));

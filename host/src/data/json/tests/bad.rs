@@ -160,18 +160,18 @@ fn f06_deep_values_are_refused_without_overflow() {
     for (open, close) in
         [(r#"{"arrayValue":{"values":["#, "]}}"), (r#"{"kvlistValue":{"values":[{"key":"k","value":"#, "}]}}")]
     {
-        assert!(decode(Signal::Logs, nested(31, open, close).as_bytes(), &limits()).is_ok());
-        for levels in [32, 33, 100_000] {
+        assert!(decode(Signal::Logs, nested(32, open, close).as_bytes(), &limits()).is_ok());
+        for levels in [33, 34, 100_000] {
             let refusal = refused(Signal::Logs, nested(levels, open, close));
             assert!(refusal.ends_with("attribute values nest deeper than 32 levels: send them flatter"), "{refusal}");
             assert!(refusal.len() < 500, "{refusal}");
         }
         let widest = JsonLimits { max_depth: usize::MAX, ..limits() };
         assert!(decode(Signal::Logs, nested(100_000, open, close).as_bytes(), &widest).is_err());
-        let deepest = decode(Signal::Logs, nested(DEPTH_MAX - 1, open, close).as_bytes(), &widest).unwrap();
+        let deepest = decode(Signal::Logs, nested(DEPTH_MAX, open, close).as_bytes(), &widest).unwrap();
         let mut out = Vec::new();
         encode(Signal::Logs, &deepest, &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), nested(DEPTH_MAX - 1, open, close));
+        assert_eq!(String::from_utf8(out).unwrap(), nested(DEPTH_MAX, open, close));
     }
 }
 
