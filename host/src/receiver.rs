@@ -6,7 +6,7 @@
 //!           └─ each request: head ─► body::read ─► inflate ─► (JSON to protobuf) ─► Intake ─► Receipt or Refusal
 //! ```
 //!
-//! What is served on a listener, its [`Wiring`](wiring::Wiring), is loaded anew for every request, so that a reload
+//! What is served on a listener, its [`Wiring`], is loaded anew for every request, so that a reload
 //! exchanges it without closing a connection. A request that is under way keeps the wiring that it began with.
 //!
 //! Invariants: a request is never larger in memory than its limit, before and after decompression; a success is

@@ -1,6 +1,6 @@
 //! OTLP/JSON: straight between JSON text and the encoded protobuf bytes that everything else works on.
 //!
-//! One table of the messages ([`schema`]) serves both ways. Reading pulls one piece of text after the other and
+//! One table of the messages (`schema`) serves both ways. Reading pulls one piece of text after the other and
 //! writes it as protobuf at once; writing looks up where each field of a message lies and prints it. No message
 //! is ever built in memory, nesting is bounded both ways, and no input makes either panic.
 //!
