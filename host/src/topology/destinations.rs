@@ -18,15 +18,30 @@ pub(super) struct Destinations {
     running: BTreeMap<String, (ExporterSpec, Arc<Destination>)>,
 }
 
+/// An exporter that cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("exporter `{id}` cannot be built")]
+pub(super) struct ExporterFault {
+    id: String,
+    #[source]
+    source: BuildError,
+}
+
 impl Destinations {
     /// The destinations of a spec: those of `self` that are the same, and new ones. `self` runs on.
-    pub(super) fn next(&self, spec: &Spec, shards: &[Handle], metrics: &Metrics) -> Result<Destinations, BuildError> {
+    pub(super) fn next(
+        &self,
+        spec: &Spec,
+        shards: &[Handle],
+        metrics: &Metrics,
+    ) -> Result<Destinations, ExporterFault> {
         let mut running = BTreeMap::new();
         for (id, exporter) in &spec.exporters {
             let kept = self.running.get(id).filter(|(old, _)| old == exporter);
             let destination = match kept {
                 Some((_, destination)) => Arc::clone(destination),
-                None => Destination::start(id, exporter, shards, metrics)?,
+                None => Destination::start(id, exporter, shards, metrics)
+                    .map_err(|source| ExporterFault { id: id.clone(), source })?,
             };
             running.insert(id.clone(), (exporter.clone(), destination));
         }

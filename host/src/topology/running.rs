@@ -11,14 +11,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::build::Workshop;
-use super::destinations::{self, Destinations};
+use super::destinations::{self, Destinations, ExporterFault};
 use super::generation::Generation;
 use super::receivers::{Bound, Handover, ReceiverFault, Receivers, Retired};
 use super::summary;
 use crate::admin::{Board, Serving};
 use crate::config::spec::PluginSource;
 use crate::config::{Loaded, Problems, diff};
-use crate::exporter::BuildError;
 use crate::shard::Shards;
 use crate::watch::WatchSet;
 
@@ -50,9 +49,9 @@ pub(super) struct Prepared {
 pub(super) enum Obstacle {
     #[error(transparent)]
     Problems(#[from] Problems),
-    #[error("an exporter cannot be built")]
-    Exporter(#[from] BuildError),
-    #[error("a receiver cannot be had")]
+    #[error(transparent)]
+    Exporter(#[from] ExporterFault),
+    #[error(transparent)]
     Receiver(#[from] ReceiverFault),
 }
 

@@ -163,7 +163,10 @@ async fn a_generation_that_cannot_take_over_gives_back_what_it_had() {
     let wrong = text.replace("127.0.0.1:0", &port).replace("path: out.jsonl", "path: /proc/version/out.jsonl");
     let obstacle = running.prepare(&load(folder.path(), &wrong)).await.err().unwrap();
     let told = report::chain(&obstacle);
-    assert!(told.starts_with("an exporter cannot be built: ") && told.contains("/proc/version/out.jsonl"), "{told}");
+    assert!(
+        told.starts_with("exporter `file` cannot be built: ") && told.contains("/proc/version/out.jsonl"),
+        "{told}"
+    );
     assert!(TcpListener::bind(&port).is_ok(), "the port is free again");
     assert_eq!(running.generation().number, 1);
 }
