@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use self::shape::{ENTITY_REF, REQUEST, RESOURCE, RESOURCE_ENVELOPE, SCOPE, SCOPE_ENVELOPE};
 use self::sink::Sink;
-use self::value::{Fields, key_value, plain_pair};
+use self::value::{Fields, any_key_value, key_value, plain_pair};
 use super::Signal;
 use super::batch::{At, Batch, Envelope, Rejection};
 use super::bitmap::Bitmap;
@@ -173,19 +173,19 @@ impl<'a> Walker<'a> {
         counted: &mut Counted,
     ) -> Result<(), Malformed> {
         counted.add(content.len(), &self.limits);
-        // Most attributes are wanted by nobody: their values are not even taken out.
-        if !self.sink.wants_all(level)
-            && let Some((key, _)) = plain_pair(self.bytes.get(content.clone()).unwrap_or_default())
-            && !self.sink.wants_attribute(level, key)
-        {
+        // Most attributes are plain, and most of those are wanted by nobody.
+        if let Some((key, value)) = plain_pair(self.bytes.get(content.clone()).unwrap_or_default()) {
+            if self.sink.wants_attribute(level, key) {
+                self.sink.attribute(level, key, value, at);
+            }
             return Ok(());
         }
-        self.wanted_attribute(level, at, content)
+        self.any_attribute(level, at, content)
     }
 
     #[inline(never)]
-    fn wanted_attribute(&mut self, level: Level, at: At, content: Range<usize>) -> Result<(), Malformed> {
-        let (key, value) = key_value(self.bytes, content, self.limits.value_depth)?;
+    fn any_attribute(&mut self, level: Level, at: At, content: Range<usize>) -> Result<(), Malformed> {
+        let (key, value) = any_key_value(self.bytes, content, self.limits.value_depth)?;
         self.sink.attribute(level, key, value, at);
         Ok(())
     }

@@ -63,21 +63,21 @@ const GROUP_DEPTH_MAX: u32 = 32;
 /// Reads the fields of one message, which lies between two offsets of a buffer.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
+    /// Everything up to the end of the message, so that offsets are those of the buffer and one bound holds for all.
     bytes: &'a [u8],
     at: usize,
-    end: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the message that all of `bytes` is.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, at: 0, end: bytes.len() }
+        Reader { bytes, at: 0 }
     }
 
     /// Reads the message that lies in `range` of `bytes`; offsets stay those of `bytes`.
     pub fn within(bytes: &'a [u8], range: Range<usize>) -> Self {
-        let end = range.end.min(bytes.len());
-        Reader { bytes, at: range.start.min(end), end }
+        let bytes = bytes.get(..range.end).unwrap_or(bytes);
+        Reader { bytes, at: range.start.min(bytes.len()) }
     }
 
     /// Where the next field begins.
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
     // parsing itself.
     #[inline(always)]
     pub fn field(&mut self) -> Result<Option<Field>, Malformed> {
-        if self.at >= self.end {
+        if self.at >= self.bytes.len() {
             return Ok(None);
         }
         let start = self.at;
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
             2 => {
                 let length = self.varint()?;
                 let from = self.at;
-                if length > (self.end - from) as u64 {
+                if length > (self.bytes.len() - from) as u64 {
                     return self.malformed("length runs past the end of its message");
                 }
                 self.at = from + length as usize;
@@ -132,10 +132,10 @@ impl<'a> Reader<'a> {
     /// and its content.
     #[inline(always)]
     pub fn short(&mut self, tag: u8) -> Option<(usize, Range<usize>)> {
-        let [first, length, ..] = self.bytes.get(self.at..self.end)? else { return None };
+        let [first, length, ..] = self.bytes.get(self.at..)? else { return None };
         let (start, from) = (self.at, self.at + 2);
         let to = from + usize::from(*length);
-        if *first != tag || *length >= 0x80 || to > self.end {
+        if *first != tag || *length >= 0x80 || to > self.bytes.len() {
             return None;
         }
         self.at = to;
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, Malformed> {
         match self.bytes.get(self.at) {
-            Some(&byte) if byte < 0x80 && self.at < self.end => {
+            Some(&byte) if byte < 0x80 => {
                 self.at += 1;
                 Ok(u64::from(byte))
             }
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
     fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
-            let Some(&byte) = self.bytes.get(self.at).filter(|_| self.at < self.end) else {
+            let Some(&byte) = self.bytes.get(self.at) else {
                 return self.malformed("varint runs past the end of its message");
             };
             if shift == 63 && byte > 1 {
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
     /// The next little-endian number of `N` bytes: also for packed fields.
     #[inline]
     pub fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let rest = self.bytes.get(self.at..self.end).unwrap_or_default();
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
         let Some(value) = rest.first_chunk::<N>() else {
             return self.malformed("number runs past the end of its message");
         };
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
                 1 => drop(self.fixed::<8>()?),
                 2 => {
                     let length = self.varint()?;
-                    if length > (self.end - self.at) as u64 {
+                    if length > (self.bytes.len() - self.at) as u64 {
                         return self.malformed("length runs past the end of its message");
                     }
                     self.at += length as usize;

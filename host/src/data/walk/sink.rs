@@ -40,16 +40,12 @@ impl<'a> Sink<'a> {
     /// Whether some column wants the attribute of that key.
     #[inline(always)]
     pub(super) fn wants_attribute(&self, level: Level, key: &[u8]) -> bool {
-        self.projection.level(level).keys.find(key).is_some()
-    }
-
-    /// Whether some column wants all attributes of a level.
-    #[inline(always)]
-    pub(super) fn wants_all(&self, level: Level) -> bool {
-        self.projection.level(level).all.is_some()
+        let table = self.projection.level(level);
+        table.all.is_some() || table.keys.find(key).is_some()
     }
 
     /// One attribute of the open entry of a level.
+    #[inline(never)]
     pub(super) fn attribute(&mut self, level: Level, key: &[u8], value: Value<'_>, at: At) {
         let table = self.projection.level(level);
         if let Some(column) = table.keys.find(key)

@@ -53,14 +53,18 @@ impl<'a> Fields<'a> {
 }
 
 /// Proves a proto3 string to be UTF-8.
-#[inline]
+#[inline(always)]
 pub(super) fn check_text(bytes: &[u8], range: Range<usize>) -> Result<(), Malformed> {
     let at = range.start;
     let text = bytes.get(range).unwrap_or_default();
-    if text.is_ascii() || simdutf8::basic::from_utf8(text).is_ok() {
-        Ok(())
-    } else {
-        Err(Malformed { what: "text is not valid UTF-8", at })
+    if is_ascii(text) { Ok(()) } else { check_unicode(text, at) }
+}
+
+#[inline(never)]
+fn check_unicode(text: &[u8], at: usize) -> Result<(), Malformed> {
+    match simdutf8::basic::from_utf8(text) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Malformed { what: "text is not valid UTF-8", at }),
     }
 }
 
@@ -101,10 +105,15 @@ pub(super) fn plain_pair(content: &[u8]) -> Option<(&[u8], Value<'_>)> {
 /// Like the standard library's, but inlined, and without its way for long texts.
 #[inline(always)]
 fn is_ascii(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
     let (words, rest) = bytes.as_chunks::<8>();
     let high = words.iter().fold(0, |high, word| high | u64::from_ne_bytes(*word));
-    let rest = rest.iter().fold(0, |high, byte| high | byte);
-    high & 0x8080_8080_8080_8080 == 0 && rest < 0x80
+    let rest = match bytes.last_chunk::<8>() {
+        // Overlaps the last word: cheaper than a byte at a time.
+        Some(last) => u64::from_ne_bytes(*last),
+        None => rest.iter().fold(0, |high, byte| high | u64::from(*byte)),
+    };
+    (high | rest) & HIGH == 0
 }
 
 /// The varint of up to 8 bytes that all of `bytes` is.
@@ -120,8 +129,9 @@ fn whole_varint(bytes: &[u8]) -> Option<i64> {
         .try_fold(i64::from(*last), |value, byte| (*byte >= 0x80).then_some(value << 7 | i64::from(byte & 0x7f)))
 }
 
+/// Like [`key_value`], without the short way.
 #[inline(never)]
-fn any_key_value(bytes: &[u8], range: Range<usize>, depth: usize) -> Result<(&[u8], Value<'_>), Malformed> {
+pub(super) fn any_key_value(bytes: &[u8], range: Range<usize>, depth: usize) -> Result<(&[u8], Value<'_>), Malformed> {
     let ascii = bytes.get(range.clone()).unwrap_or_default().is_ascii();
     let mut fields = Fields::new(bytes, range, &KEY_VALUE);
     fields.text_is_valid = ascii;
