@@ -229,18 +229,22 @@ impl Batch {
         }
     }
 
-    /// What a plugin that reads `fields` (positions in the projection) is given.
+    /// What a plugin that reads `fields` (positions in the projection) is given: relations, too, only of levels that it
+    /// reads, though other stages of the chain may read more.
     pub fn view(&self, fields: &[usize]) -> View<'_> {
         let relations = &self.relations;
+        let level_of = |field: &usize| self.projection.columns().get(*field).map(|projected| projected.field.level);
+        let is_read = |level| fields.iter().any(|field| level_of(field) == Some(level));
+        let of = |level, relation| -> &[u32] { if is_read(level) { relation } else { &[] } };
         View {
             rows: self.rows() as u32,
             live: if self.selected { self.live.as_bytes() } else { &[] },
             links: Links {
-                resource_of: &relations.resource_of,
-                scope_of: &relations.scope_of,
-                metric_of: &relations.metric_of,
-                event_record: &relations.event_record,
-                link_record: &relations.link_record,
+                resource_of: of(Level::Resource, &relations.resource_of),
+                scope_of: of(Level::Scope, &relations.scope_of),
+                metric_of: of(Level::Metric, &relations.metric_of),
+                event_record: of(Level::Event, &relations.event_record),
+                link_record: of(Level::Link, &relations.link_record),
             },
             columns: fields.iter().filter_map(|field| self.columns.get(*field)).map(ColumnStore::column).collect(),
         }

@@ -49,3 +49,13 @@ fn r44_an_envelope_that_came_empty_stays_as_it_came() {
     assert_eq!(rest.resource_spans.len(), 2);
     assert_eq!(rest.resource_spans[1], request(vec![span("b")]).resource_spans[0]);
 }
+
+#[test]
+fn a_plugin_is_given_the_relations_of_the_levels_that_it_reads() {
+    let paths = ["span.name", r#"resource.attributes["service.name"]"#, "scope.name"];
+    let batch = walked(Signal::Traces, &request(vec![span("a"), span("b")]), &paths);
+    let all = batch.view(&[0, 1, 2]).links;
+    assert_eq!((all.resource_of, all.scope_of), (&[0, 0][..], &[0, 0][..]));
+    let own = batch.view(&[0, 2]).links;
+    assert_eq!((own.resource_of, own.scope_of), (&[][..], &[0, 0][..]));
+}
