@@ -1,10 +1,12 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod delivery;
 mod exporter;
 mod pipeline;
 mod receiver;
 mod service;
 mod stage;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

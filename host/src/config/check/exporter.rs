@@ -10,13 +10,14 @@ use crate::config::otel::Otel;
 use crate::config::raw::{self, Delivered};
 use crate::config::report::{Report, Spot};
 use crate::config::spec::{
-    BatchSpec, Compression, DebugSpec, Encoding, ExporterSpec, FileSpec, OtlpClientSpec, OtlpHttpClientSpec, QueueSpec,
-    RetrySpec, RotationSpec, Secret, Spec, TargetSpec, TlsClientSpec, Verbosity,
+    Compression, DebugSpec, Encoding, ExporterSpec, FileSpec, OtlpClientSpec, OtlpHttpClientSpec, RotationSpec, Secret,
+    Spec, TargetSpec, Verbosity,
 };
 use crate::config::{address, value::Time};
 use crate::data::Signal;
 
-use super::{Declared, RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of, unknown_type};
+use super::tls::tls;
+use super::{Declared, at_least_one, delivery, resolve, some_bytes, some_time, type_of, unknown_type};
 
 /// The types of exporters; `otlp` and `otlphttp` in the spellings of older and newer collectors.
 pub(in crate::config) const TYPES: [&str; 6] = ["otlp", "otlp_grpc", "otlphttp", "otlp_http", "file", "debug"];
@@ -57,54 +58,10 @@ fn with<T: Delivered + serde::de::DeserializeOwned>(
     let (queue, batch, retry) = raw.delivery();
     Some(ExporterSpec {
         target,
-        queue: self::queue(report, &spot.key("queue"), *queue),
-        batch: self::batch(report, &spot.key("batch"), batch),
-        retry: self::retry(report, &spot.key("retry_on_failure"), retry),
+        queue: delivery::queue(report, &spot.key("queue"), *queue),
+        batch: delivery::batch(report, &spot.key("batch"), batch),
+        retry: delivery::retry(report, &spot.key("retry_on_failure"), retry),
     })
-}
-
-fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueSpec {
-    match raw {
-        raw::Queue::Bounded(raw::BoundedQueue { memory }) => {
-            QueueSpec::Memory { max_bytes: some_bytes(report, &spot.key("memory"), memory) }
-        }
-        raw::Queue::Memory => queue(report, spot, raw::Queue::Bounded(raw::BoundedQueue::default())),
-        raw::Queue::None => QueueSpec::None,
-    }
-}
-
-fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> BatchSpec {
-    let count = |records: u64| usize::try_from(records).unwrap_or(usize::MAX);
-    let (mut min_records, max_records) = (count(raw.min_records), count(raw.max_records));
-    if max_records > 0 && max_records < min_records {
-        // The default gives way to a limit that was typed.
-        if report.is_given(&spot.key("min_records")) {
-            let what = format!("`max_records` is less than `min_records`, {min_records}");
-            report.refuse(&spot.key("max_records"), what, Some("raise it, or lower `min_records`".to_owned()));
-        }
-        min_records = max_records;
-    }
-    BatchSpec {
-        min_records,
-        max_records,
-        max_bytes: some_bytes(report, &spot.key("max_bytes"), raw.max_bytes),
-        timeout: raw.timeout.0,
-    }
-}
-
-fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry) -> RetrySpec {
-    if raw.max_interval.0 < raw.initial_interval.0 {
-        let key = if report.is_given(&spot.key("max_interval")) { "max_interval" } else { "initial_interval" };
-        let what =
-            format!("the first wait, {}, is longer than the longest, {}", raw.initial_interval, raw.max_interval);
-        report.refuse(&spot.key(key), what, Some("raise `max_interval`, or lower `initial_interval`".to_owned()));
-    }
-    RetrySpec {
-        enabled: raw.enabled,
-        initial_interval: some_time(report, &spot.key("initial_interval"), raw.initial_interval),
-        max_interval: some_time(report, &spot.key("max_interval"), raw.max_interval),
-        max_elapsed_time: raw.max_elapsed_time.0,
-    }
 }
 
 /// What the two clients have in common, as typed.
@@ -224,33 +181,6 @@ fn headers(report: &mut Report, spot: &Spot, typed: &BTreeMap<String, raw::Heade
         }
     }
     typed.iter().map(|(name, raw::Header(value))| (name.to_ascii_lowercase(), value.clone())).collect()
-}
-
-fn tls(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::Tls) -> TlsClientSpec {
-    let mut pem = |key: &str, typed: &Option<String>, option: &str| match typed {
-        Some(typed) => Some(existing_file(report, &spot.key(key), typed)),
-        None => otel.file(report, option),
-    };
-    let spec = TlsClientSpec {
-        ca_file: pem("ca_file", &raw.ca_file, "CERTIFICATE"),
-        cert_file: pem("cert_file", &raw.cert_file, "CLIENT_CERTIFICATE"),
-        key_file: pem("key_file", &raw.key_file, "CLIENT_KEY"),
-        server_name: raw.server_name_override.clone(),
-    };
-    if spec.cert_file.is_some() != spec.key_file.is_some() {
-        let (there, missing) =
-            if spec.cert_file.is_some() { ("cert_file", "key_file") } else { ("key_file", "cert_file") };
-        report.refuse(&spot.key(there), format!("`{there}` needs `{missing}`"), Some(format!("add `{missing}`")));
-    }
-    spec
-}
-
-fn existing_file(report: &mut Report, spot: &Spot, typed: &str) -> PathBuf {
-    let path = resolve(report, spot, typed);
-    if !path.is_file() {
-        report.refuse(spot, "there is no such file", Some(RELATIVE.to_owned()));
-    }
-    path
 }
 
 fn file(report: &mut Report, spot: &Spot, raw: &raw::FileExporter) -> FileSpec {

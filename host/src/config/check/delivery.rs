@@ -1,0 +1,51 @@
+//! What lies between a pipeline and a target: queue, batches, retries.
+
+use crate::config::raw;
+use crate::config::report::{Report, Spot};
+use crate::config::spec::{BatchSpec, QueueSpec, RetrySpec};
+
+use super::{some_bytes, some_time};
+
+pub(super) fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueSpec {
+    match raw {
+        raw::Queue::Bounded(raw::BoundedQueue { memory }) => {
+            QueueSpec::Memory { max_bytes: some_bytes(report, &spot.key("memory"), memory) }
+        }
+        raw::Queue::Memory => queue(report, spot, raw::Queue::Bounded(raw::BoundedQueue::default())),
+        raw::Queue::None => QueueSpec::None,
+    }
+}
+
+pub(super) fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> BatchSpec {
+    let count = |records: u64| usize::try_from(records).unwrap_or(usize::MAX);
+    let (mut min_records, max_records) = (count(raw.min_records), count(raw.max_records));
+    if max_records > 0 && max_records < min_records {
+        // The default gives way to a limit that was typed.
+        if report.is_given(&spot.key("min_records")) {
+            let what = format!("`max_records` is less than `min_records`, {min_records}");
+            report.refuse(&spot.key("max_records"), what, Some("raise it, or lower `min_records`".to_owned()));
+        }
+        min_records = max_records;
+    }
+    BatchSpec {
+        min_records,
+        max_records,
+        max_bytes: some_bytes(report, &spot.key("max_bytes"), raw.max_bytes),
+        timeout: raw.timeout.0,
+    }
+}
+
+pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry) -> RetrySpec {
+    if raw.max_interval.0 < raw.initial_interval.0 {
+        let key = if report.is_given(&spot.key("max_interval")) { "max_interval" } else { "initial_interval" };
+        let what =
+            format!("the first wait, {}, is longer than the longest, {}", raw.initial_interval, raw.max_interval);
+        report.refuse(&spot.key(key), what, Some("raise `max_interval`, or lower `initial_interval`".to_owned()));
+    }
+    RetrySpec {
+        enabled: raw.enabled,
+        initial_interval: some_time(report, &spot.key("initial_interval"), raw.initial_interval),
+        max_interval: some_time(report, &spot.key("max_interval"), raw.max_interval),
+        max_elapsed_time: raw.max_elapsed_time.0,
+    }
+}

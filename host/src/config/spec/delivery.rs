@@ -1,0 +1,42 @@
+//! What lies between a pipeline and a target: queue, batches, retries.
+
+use std::time::Duration;
+
+/// What holds requests between acknowledgement and delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub enum QueueSpec {
+    /// Acknowledged when it is in memory, at most so many bytes. Default, 64 MiB.
+    Memory {
+        /// Bytes of encoded requests, over all shards.
+        max_bytes: usize,
+    },
+    /// Acknowledged when it is delivered.
+    None,
+}
+
+/// How requests are merged behind the queue, per destination.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchSpec {
+    /// A request is sent when it holds this many records. Default 8192.
+    pub min_records: usize,
+    /// A request never holds more records than this; larger ones are split. 0: no limit. Default 0.
+    pub max_records: usize,
+    /// A request never is larger than this, in bytes before compression; larger ones are split. Default 64 MiB for
+    /// gRPC and HTTP (OTLP's limit, E1).
+    pub max_bytes: usize,
+    /// A request is sent when its oldest record has waited so long. Default 200 ms.
+    pub timeout: Duration,
+}
+
+/// How failures are retried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetrySpec {
+    /// Whether they are at all. Default true.
+    pub enabled: bool,
+    /// First wait. Default 5 s.
+    pub initial_interval: Duration,
+    /// Longest wait. Default 30 s.
+    pub max_interval: Duration,
+    /// After how long a request is given up, counted as dropped; zero: never. Default 300 s.
+    pub max_elapsed_time: Duration,
+}

@@ -1,0 +1,25 @@
+//! What concerns the whole process.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// What concerns the whole process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceSpec {
+    /// Where `/metrics`, `/healthz`, `/readyz` and `/status` are served; none: nowhere. Default 127.0.0.1:8888.
+    pub admin_endpoint: Option<String>,
+    /// Data threads; default one a core.
+    pub shards: NonZeroUsize,
+    /// How long a drain may take at the end. Default 30 s.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ServiceSpec {
+    fn default() -> Self {
+        ServiceSpec {
+            admin_endpoint: Some("127.0.0.1:8888".to_owned()),
+            shards: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
