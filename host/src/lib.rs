@@ -11,6 +11,7 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod dead_letter;
 pub mod destination;
 pub mod exporter;
 pub mod plugin;

@@ -7,8 +7,8 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels, ReceiverLabels,
-    ReloadLabels, RequestLabels, StageLabels,
+    AttemptLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels,
+    ReceiverLabels, ReloadLabels, RequestLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -83,6 +83,8 @@ fn touch(metrics: &Metrics) {
         }
         let loss = LossLabels { signal, component: text(), reason: "filtered" };
         metrics.dropped.get_or_create_owned(&loss);
+        let dead = DeadLetterLabels { signal, component: text(), outcome: "written" };
+        metrics.dead_letter_records.get_or_create_owned(&dead);
     }
     let counters = [&metrics.stage_incoming, &metrics.stage_outgoing, &metrics.stage_edits, &metrics.plugin_calls];
     for family in counters.into_iter().chain([&metrics.plugin_log_lines_dropped]) {

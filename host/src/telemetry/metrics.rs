@@ -118,6 +118,17 @@ pub struct PipelineLabels {
     pub pipeline: String,
 }
 
+/// Labels of requests that went to a dead-letter file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeadLetterLabels {
+    /// The signal.
+    pub signal: Signal,
+    /// The id of the stage or exporter that gave them up.
+    pub component: String,
+    /// `written` or `failed`.
+    pub outcome: &'static str,
+}
+
 /// Labels of reloads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReloadLabels {
@@ -190,6 +201,7 @@ pub struct Metrics {
     pub plugin_log_lines_dropped: Family<StageLabels, Counter>,
     pub sampler_decisions: Family<DecisionLabels, Counter>,
     pub dropped: Family<LossLabels, Counter>,
+    pub dead_letter_records: Family<DeadLetterLabels, Counter>,
     pub exporter_sent: PerSignal<ExporterLabels>,
     pub exporter_send_failed: PerSignal<ExporterLabels>,
     pub exporter_enqueue_failed: PerSignal<ExporterLabels>,
@@ -240,6 +252,10 @@ impl Metrics {
             dropped: family!(
                 "sluicebox_dropped_records",
                 "Records that ended inside Sluicebox, by component and reason"
+            ),
+            dead_letter_records: family!(
+                "sluicebox_dead_letter_records",
+                "Records that were to be written to a dead-letter file, by outcome"
             ),
             exporter_attempts: family!("sluicebox_exporter_attempts", "Attempts to deliver a request, by outcome"),
             exporter_attempt_seconds: histograms!(
