@@ -8,8 +8,12 @@
 
 mod answer;
 mod build;
+mod drops;
+mod pieces;
+mod policy;
 mod probe;
 mod sampling;
+mod search;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -22,7 +26,8 @@ use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 
 pub use self::build::{BuildFault, StepSpec, build};
-pub use self::stage::{Drops, Step};
+pub use self::drops::{DropReason, Drops};
+pub use self::stage::Step;
 use crate::data::Signal;
 use crate::data::batch::Rejection;
 use crate::data::intake::Refusal;
@@ -35,8 +40,8 @@ use crate::data::walk::{Limits, walk};
 pub struct Chain {
     projection: Arc<Projection>,
     steps: Vec<Step>,
-    /// For each step: filtered, sampled, lost to a fault.
-    dropped: Vec<[Counter; 3]>,
+    /// For each step a counter a reason.
+    dropped: Vec<[Counter; DropReason::ALL.len()]>,
 }
 
 /// What a chain made of one request.
@@ -75,29 +80,30 @@ impl Chain {
         for (_, rejection) in &batch.rejected {
             *rejected.entry(*rejection).or_insert(0) += 1;
         }
+        let received = batch.rows() as u64;
         let mut drops = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
-            if let Some((reason, records)) = step.run(shard, &mut batch).await? {
-                drops.push(Drops { step: index, reason, records });
-            }
+            let tally = step.run(shard, &mut batch).await?;
+            let by_reason = [
+                (step.choice(), tally.chosen),
+                (DropReason::Fault, tally.faulted),
+                (DropReason::Quarantined, tally.quarantined),
+            ];
+            let some = by_reason.into_iter().filter(|(_, records)| *records > 0);
+            drops.extend(some.map(|(reason, records)| Drops { step: index, reason, records }));
         }
         let payload = splice(&batch).map(|spliced| Payload {
             signal: self.signal(),
             bytes: spliced.bytes,
             records: spliced.records,
         });
-        Ok(Outcome { payload, received: batch.rows() as u64, rejected, drops })
+        Ok(Outcome { payload, received, rejected, drops })
     }
 
     /// Counts what stages dropped of a request, now that it is taken.
     pub fn settle(&self, outcome: &Outcome) {
         for drops in &outcome.drops {
-            let reason = match drops.reason {
-                "filtered" => 0,
-                "sampled" => 1,
-                _ => 2,
-            };
-            if let Some(counter) = self.dropped.get(drops.step).and_then(|counters| counters.get(reason)) {
+            if let Some(counter) = self.dropped.get(drops.step).and_then(|step| step.get(drops.reason as usize)) {
                 counter.inc_by(drops.records);
             }
         }

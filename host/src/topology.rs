@@ -58,7 +58,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
 /// # Errors
 /// Every problem that was found.
 pub async fn validate(loaded: &Loaded) -> anyhow::Result<Result<Generation, Problems>> {
-    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default())?;
+    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default())?.only_checking();
     Ok(workshop.generation(&loaded.spec, 1, 1).await)
 }
 

@@ -140,7 +140,12 @@ fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
             own_metrics: PluginMetrics::default(),
             metrics: metrics.clone(),
         };
-        StepSpec { id, stage: Stage::new(&plugin, context).expect("it fits"), on_error: OnError::Pass }
+        StepSpec {
+            id,
+            stage: Stage::new(&plugin, context).expect("it fits"),
+            on_error: OnError::Pass,
+            quarantine: None,
+        }
     });
     let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), 1, &metrics));
     chain.map_err(|(_, fault)| fault).expect("it builds")

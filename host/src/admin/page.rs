@@ -8,7 +8,7 @@ use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
     AttemptLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels,
-    ReceiverLabels, ReloadLabels, RequestLabels, StageLabels,
+    ReceiverLabels, ReloadLabels, RenewalLabels, RequestLabels, SearchLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -103,6 +103,12 @@ fn touch(metrics: &Metrics) {
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let fault = FaultLabels { pipeline, processor, plugin, plugin_version, fault: "trap" };
     metrics.plugin_faults.get_or_create_owned(&fault);
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let renewal = RenewalLabels { pipeline, processor, plugin, plugin_version, cause: "fault" };
+    metrics.plugin_instances_renewed.get_or_create_owned(&renewal);
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let search = SearchLabels { pipeline, processor, plugin, plugin_version, outcome: "found" };
+    metrics.plugin_searches.get_or_create_owned(&search);
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let decision = DecisionLabels { pipeline, processor, plugin, plugin_version, reason: text(), decision: "kept" };
     metrics.sampler_decisions.get_or_create_owned(&decision);

@@ -3,6 +3,7 @@
 mod delivery;
 mod exporter;
 mod pipeline;
+mod quarantine;
 mod receiver;
 mod service;
 mod stage;
@@ -60,6 +61,7 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     }
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
+    quarantine::clashes(report, &spec, &processors);
     spec
 }
 

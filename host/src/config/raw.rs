@@ -6,12 +6,14 @@
 
 mod delivery;
 mod exporter;
+mod quarantine;
 mod receiver;
 mod service;
 mod stage;
 
 pub(super) use delivery::*;
 pub(super) use exporter::*;
+pub(super) use quarantine::*;
 pub(super) use receiver::*;
 pub(super) use service::*;
 pub(super) use stage::*;

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod exporter;
+mod quarantine;
 mod receiver;
 mod secret;
 mod service;
@@ -15,6 +16,7 @@ use crate::data::Signal;
 
 pub use delivery::*;
 pub use exporter::*;
+pub use quarantine::*;
 pub use receiver::*;
 pub use secret::*;
 pub use service::*;

@@ -118,6 +118,36 @@ pub struct PipelineLabels {
     pub pipeline: String,
 }
 
+/// Labels of searches for poison records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SearchLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `found`, `part` or `nothing`.
+    pub outcome: &'static str,
+}
+
+/// Labels of instances that took the place of others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RenewalLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `fault`, `calls` or `memory`.
+    pub cause: &'static str,
+}
+
 /// Labels of requests that went to a dead-letter file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct DeadLetterLabels {
@@ -199,6 +229,8 @@ pub struct Metrics {
     pub plugin_call_seconds: Histograms<StageLabels>,
     pub plugin_faults: Family<FaultLabels, Counter>,
     pub plugin_log_lines_dropped: Family<StageLabels, Counter>,
+    pub plugin_instances_renewed: Family<RenewalLabels, Counter>,
+    pub plugin_searches: Family<SearchLabels, Counter>,
     pub sampler_decisions: Family<DecisionLabels, Counter>,
     pub dropped: Family<LossLabels, Counter>,
     pub dead_letter_records: Family<DeadLetterLabels, Counter>,
@@ -247,6 +279,14 @@ impl Metrics {
             plugin_log_lines_dropped: family!(
                 "sluicebox_plugin_log_lines_dropped",
                 "Log lines of a plugin that were over its rate limit"
+            ),
+            plugin_instances_renewed: family!(
+                "sluicebox_plugin_instances_renewed",
+                "Instances of a plugin that took the place of another, by cause"
+            ),
+            plugin_searches: family!(
+                "sluicebox_plugin_searches",
+                "Searches of a batch for the records that make a plugin fault, by outcome"
             ),
             sampler_decisions: family!("sluicebox_sampler_decisions", "Decisions of a sampler, by its reason"),
             dropped: family!(

@@ -12,6 +12,7 @@ use crate::admin::status::StageStatus;
 use crate::chain::{self, BuildFault, StepSpec};
 use crate::config::spec::{Grant, PipelineSpec, PluginSource, Spec, StageSpec};
 use crate::config::{Problem, Problems};
+use crate::dead_letter::{self, DeadLetter, DeadLetters};
 use crate::plugin::{Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
 use crate::report;
 use crate::telemetry::metrics::Metrics;
@@ -23,6 +24,8 @@ pub(super) struct Workshop {
     own_metrics: PluginMetrics,
     /// Host-kept state by pipeline, stage and quota: a reload does not lose it.
     states: Mutex<BTreeMap<(String, String, usize), Arc<SharedState>>>,
+    /// Dead-letter files that are open; none while pipeline files are only checked, which makes no files.
+    pub(super) dead_letters: Option<DeadLetters>,
 }
 
 type Loaded = BTreeMap<PluginSource, Plugin>;
@@ -30,7 +33,13 @@ type Loaded = BTreeMap<PluginSource, Plugin>;
 impl Workshop {
     pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics) -> anyhow::Result<Workshop> {
         let plugins = Arc::new(Plugins::new(Engine::new()?));
-        Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default() })
+        let dead_letters = Some(DeadLetters::default());
+        Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default(), dead_letters })
+    }
+
+    /// One that builds generations which will not serve.
+    pub(super) fn only_checking(self) -> Workshop {
+        Workshop { dead_letters: None, ..self }
     }
 
     /// Builds a generation for so many shards.
@@ -93,7 +102,8 @@ impl Workshop {
             let Some(plugin) = plugins.get(&stage_spec.plugin) else { return Ok(None) };
             let context = self.context(id, processor, pipeline, stage_spec, plugin);
             let stage = Stage::new(plugin, context).map_err(|fault| problem(stage_spec, &fault.into()))?;
-            stages.push(StepSpec { id: processor.clone(), stage, on_error: stage_spec.on_error });
+            let quarantine = self.quarantine(stage_spec)?;
+            stages.push(StepSpec { id: processor.clone(), stage, on_error: stage_spec.on_error, quarantine });
             places.push(stage_spec);
         }
         let built = chain::build(id, pipeline.signal, stages, shards, &self.metrics).await;
@@ -128,6 +138,13 @@ impl Workshop {
             own_metrics: self.own_metrics.clone(),
             metrics: self.metrics.clone(),
         }
+    }
+
+    fn quarantine(&self, stage: &StageSpec) -> Result<Option<DeadLetter>, Problem> {
+        let (Some(files), Some(spec)) = (&self.dead_letters, &stage.quarantine) else { return Ok(None) };
+        let limits = dead_letter::Limits { max_bytes: spec.max_bytes, max_backups: spec.max_backups };
+        let file = files.open(&spec.path, limits, &self.metrics);
+        file.map(Some).map_err(|error| Problem::at(&stage.place, report::chain(&error), None))
     }
 
     fn state(&self, pipeline: &str, processor: &str, quota: usize) -> Arc<SharedState> {
