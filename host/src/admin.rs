@@ -1,11 +1,11 @@
-//! The admin endpoint: `/metrics`, `/healthz`, `/readyz` and `/status` over plain HTTP, on loopback by default.
+//! The admin endpoint: `/metrics`, `/healthz`, `/readyz`, `/status` and `/audit` over plain HTTP, on loopback by default.
 //!
 //! Life: the topology keeps the [`Board`] true and [`Admin::start`] serves what stands on it. The endpoint comes up
 //! before the receivers do, so that a slow start can be watched, and goes down after them. It owns its connections:
 //! there are at most 64, none lives longer than ten minutes, and [`Admin::stop`] waits for the last answer.
 //!
-//! There is no authentication: whoever reaches the port sees names of pipelines, plugins and addresses, never
-//! telemetry and never a secret.
+//! There is no authentication: whoever reaches the port sees names of pipelines, plugins and addresses, never a secret;
+//! of telemetry only what `service.telemetry.audit` allows: by default ids and names of some dropped records.
 
 mod accounting;
 mod board;

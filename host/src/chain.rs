@@ -7,6 +7,7 @@
 //! plugins answer with when they are configured; it never changes afterwards.
 
 mod answer;
+mod auditor;
 mod build;
 mod drops;
 mod pieces;

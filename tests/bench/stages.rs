@@ -13,6 +13,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use sluicebox::audit::Audit;
 use sluicebox::chain::{Chain, StepSpec, build};
 use sluicebox::config::spec::{Grant, OnError, StageLimits};
 use sluicebox::data::Signal;
@@ -145,6 +146,7 @@ fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
             stage: Stage::new(&plugin, context).expect("it fits"),
             on_error: OnError::Pass,
             quarantine: None,
+            audit: Audit::default().ring("bench", "stage"),
         }
     });
     let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), 1, &metrics));

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::auditor::Auditor;
 use super::policy::Policy;
 use super::probe::probe;
 use super::sampling::Sampling;
 use super::stage::{Step, StepMeter};
 use super::{Chain, DropReason, stage};
+use crate::audit::Ring;
 use crate::config::spec::OnError;
 use crate::data::Signal;
 use crate::data::field::{Field, PathProblem};
@@ -25,6 +27,8 @@ pub struct StepSpec {
     pub on_error: OnError,
     /// Where records go that alone make it fault.
     pub quarantine: Option<DeadLetter>,
+    /// Where examples of what it drops go.
+    pub audit: Option<Arc<Ring>>,
 }
 
 /// A chain that cannot be served.
@@ -130,7 +134,8 @@ async fn part(
         Kind::Sampler => Some(sampling(&plan, projection, metrics, &labels, plugin)?),
         _ => None,
     };
-    let policy = Policy::new(spec.on_error, spec.quarantine, labels.clone());
+    let auditor = spec.audit.map(|ring| Auditor::new(ring, labels.clone(), Arc::clone(&plan), reads.clone()));
+    let policy = Policy::new(spec.on_error, spec.quarantine, auditor, labels.clone());
     let meter = StepMeter::new(metrics, labels);
     Ok(Part { id: spec.id, stage: spec.stage, policy, reads, writes, sampling, meter, scout })
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
+use super::auditor::Auditor;
+use super::drops::DropReason;
 use super::pieces::join;
 use super::search::{Findings, Part};
 use super::stage::{StepFault, Tally};
@@ -28,6 +30,7 @@ const LINES_AT_ONCE: f64 = 10.0;
 pub struct Policy {
     on_error: OnError,
     quarantine: Option<DeadLetter>,
+    auditor: Option<Auditor>,
     labels: StageLabels,
     lines: Lines,
 }
@@ -46,14 +49,37 @@ struct Sorted {
 }
 
 impl Policy {
-    pub(super) fn new(on_error: OnError, quarantine: Option<DeadLetter>, labels: StageLabels) -> Policy {
-        Policy { on_error, quarantine, labels, lines: Lines::new(LINES_PER_SECOND, LINES_AT_ONCE) }
+    pub(super) fn new(
+        on_error: OnError,
+        quarantine: Option<DeadLetter>,
+        auditor: Option<Auditor>,
+        labels: StageLabels,
+    ) -> Policy {
+        Policy { on_error, quarantine, auditor, labels, lines: Lines::new(LINES_PER_SECOND, LINES_AT_ONCE) }
     }
 
     /// Whether anything can be done about some records of a batch alone. A client cannot be told to send some of them
-    /// again, so with nothing but `reject` a search would be in vain.
-    pub(super) fn takes_single_records(&self) -> bool {
-        self.quarantine.is_some() || self.on_error != OnError::Reject
+    /// again, so with nothing but `reject` a search would be in vain; and of one record nothing need be found out,
+    /// unless it is to be quarantined.
+    pub(super) fn wants_search(&self, records: usize) -> bool {
+        self.quarantine.is_some() || (records > 1 && self.on_error != OnError::Reject)
+    }
+
+    /// Who tells the drop audit.
+    pub(super) fn auditor(&self) -> Option<&Auditor> {
+        self.auditor.as_ref()
+    }
+
+    /// Tells the drop audit of a record that makes the plugin fault, if that ends it.
+    pub(super) fn audit_poison(&self, poison: &Batch, error: &str) {
+        let reason = match (&self.quarantine, self.on_error) {
+            (Some(_), _) => DropReason::Quarantined,
+            (None, OnError::Drop) => DropReason::Fault,
+            (None, _) => return,
+        };
+        if let Some(auditor) = &self.auditor {
+            auditor.lost(poison, reason, error);
+        }
     }
 
     /// Does what the stage says about a batch of which nothing is known but the fault.
@@ -70,6 +96,9 @@ impl Policy {
         match self.on_error {
             OnError::Pass => Ok(Tally::default()),
             OnError::Drop => {
+                if let Some(auditor) = &self.auditor {
+                    auditor.lost(batch, DropReason::Fault, &report::chain(fault));
+                }
                 batch.retain(&[]);
                 Ok(Tally { faulted: records, ..Tally::default() })
             }
@@ -160,7 +189,7 @@ impl Policy {
             component: processor,
             plugin: Some(plugin),
             version: Some(plugin_version),
-            reason: super::DropReason::Quarantined.name(),
+            reason: DropReason::Quarantined.name(),
             error,
         }
     }

@@ -191,6 +191,7 @@ impl Search<'_> {
     fn found(&mut self, poison: &Batch, fault: &StepFault) {
         self.poison += 1;
         let error = report::chain(fault);
+        self.step.policy().audit_poison(poison, &error);
         self.parts.extend(splice(poison).map(|poison| Part::Poison(poison.bytes, error)));
     }
 

@@ -112,6 +112,11 @@ impl Step {
         self.stage.limits()
     }
 
+    /// What it does about faults.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Runs the plugin over what is left of the batch. The answer is what it dropped.
     ///
     /// # Errors
@@ -154,7 +159,7 @@ impl Step {
 
     /// Searches for the records that make the plugin fault, if that promises anything.
     async fn search(&self, slot: &mut Slot, batch: &mut Batch, fault: &StepFault) -> Option<Findings> {
-        if !fault.may_be_a_record() || !self.policy.takes_single_records() {
+        if !fault.may_be_a_record() || !self.policy.wants_search(batch.live_rows()) {
             return None;
         }
         let time = slot.begin_search()?;
@@ -185,15 +190,24 @@ impl Step {
     }
 
     async fn call_instance(&self, slot: &mut Slot, batch: &mut Batch) -> Result<(), StepFault> {
-        match ask(slot, &batch.view(&self.reads)).await? {
+        let answer = ask(slot, &batch.view(&self.reads)).await?;
+        let auditor = self.policy.auditor();
+        let before = auditor.and_then(|auditor| Some((auditor, auditor.before(batch)?)));
+        match answer {
             Answer::Keep(keep) => {
                 check_bitmap(&keep, batch.rows())?;
                 batch.retain(&keep);
+                if let Some((auditor, before)) = before {
+                    auditor.chosen(&before, batch, DropReason::Filtered, None);
+                }
             }
             Answer::Decisions(decisions) => {
                 check_decisions(&decisions, self.sampling.as_ref().map_or(0, Sampling::reasons), batch)?;
                 if let Some(sampling) = &self.sampling {
                     sampling.decide(batch, &decisions);
+                }
+                if let Some((auditor, before)) = before {
+                    auditor.chosen(&before, batch, DropReason::Sampled, Some(&decisions));
                 }
             }
             Answer::Edits(edits) => {

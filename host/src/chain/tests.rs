@@ -97,7 +97,7 @@ fn step_with(
     context.config = config;
     change(&mut context);
     let stage: Stage = testing::stage(guest, context).unwrap();
-    StepSpec { id: guest.to_owned(), stage, on_error, quarantine: None }
+    StepSpec { id: guest.to_owned(), stage, on_error, quarantine: None, audit: None }
 }
 
 /// A step that behaves so, but only on a batch with a span that is called `bad`.

@@ -4,6 +4,7 @@
 //! `docs/operators.md` against it. Every key has a default, so that a value that was refused leaves a component that
 //! can be checked further; what must be given is checked in [`super::check`].
 
+mod audit;
 mod delivery;
 mod exporter;
 mod quarantine;
@@ -11,6 +12,7 @@ mod receiver;
 mod service;
 mod stage;
 
+pub(super) use audit::*;
 pub(super) use delivery::*;
 pub(super) use exporter::*;
 pub(super) use quarantine::*;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::generation::{Generation, Pipeline};
 use super::plugins::{Plugins, SourceFault};
 use crate::admin::status::StageStatus;
+use crate::audit::Audit;
 use crate::chain::{self, BuildFault, StepSpec};
 use crate::config::spec::{Grant, PipelineSpec, PluginSource, Spec, StageSpec};
 use crate::config::{Problem, Problems};
@@ -26,15 +27,16 @@ pub(super) struct Workshop {
     states: Mutex<BTreeMap<(String, String, usize), Arc<SharedState>>>,
     /// Dead-letter files that are open; none while pipeline files are only checked, which makes no files.
     pub(super) dead_letters: Option<DeadLetters>,
+    audit: Audit,
 }
 
 type Loaded = BTreeMap<PluginSource, Plugin>;
 
 impl Workshop {
-    pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics) -> anyhow::Result<Workshop> {
+    pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics, audit: Audit) -> anyhow::Result<Workshop> {
         let plugins = Arc::new(Plugins::new(Engine::new()?));
         let dead_letters = Some(DeadLetters::default());
-        Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default(), dead_letters })
+        Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default(), dead_letters, audit })
     }
 
     /// One that builds generations which will not serve.
@@ -103,7 +105,8 @@ impl Workshop {
             let context = self.context(id, processor, pipeline, stage_spec, plugin);
             let stage = Stage::new(plugin, context).map_err(|fault| problem(stage_spec, &fault.into()))?;
             let quarantine = self.quarantine(stage_spec)?;
-            stages.push(StepSpec { id: processor.clone(), stage, on_error: stage_spec.on_error, quarantine });
+            let audit = self.audit.ring(id, processor);
+            stages.push(StepSpec { id: processor.clone(), stage, on_error: stage_spec.on_error, quarantine, audit });
             places.push(stage_spec);
         }
         let built = chain::build(id, pipeline.signal, stages, shards, &self.metrics).await;
@@ -156,6 +159,10 @@ impl Workshop {
     /// Forgets what only earlier generations used.
     pub(super) fn forget_all_but(&self, generation: &Generation) {
         self.plugins.retain(generation.digests.values());
+        self.audit.retain(|pipeline, stage| {
+            let pipeline = generation.spec.pipelines.get(pipeline);
+            pipeline.is_some_and(|pipeline| pipeline.processors.iter().any(|processor| processor == stage))
+        });
         self.states.lock().retain(|(pipeline, processor, quota), _| {
             let spec = &generation.spec;
             let uses = spec.pipelines.get(pipeline).is_some_and(|pipeline| pipeline.processors.contains(processor));

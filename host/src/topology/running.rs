@@ -140,7 +140,8 @@ impl Running {
     fn warn_of_what_needs_a_restart(&self, next: &Generation) {
         let (old, new) = (&self.generation.spec.service, &next.spec.service);
         let is_first = self.generation.number == 0;
-        if !is_first && (old.shards != new.shards || old.admin_endpoint != new.admin_endpoint) {
+        if !is_first && (old.shards != new.shards || old.admin_endpoint != new.admin_endpoint || old.audit != new.audit)
+        {
             tracing::warn!("service.shards and service.telemetry take effect at the next start");
         }
     }

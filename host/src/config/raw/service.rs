@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use super::Audit;
 use crate::config::value::Time;
 
 /// What concerns the whole process; in one file of a run.
@@ -38,6 +39,8 @@ impl<'de> Deserialize<'de> for Ignored {
 pub(in crate::config) struct Telemetry {
     /// `host:port` of `/metrics`, `/healthz`, `/readyz` and `/status`, or `none`. Default `127.0.0.1:8888`.
     pub endpoint: Option<String>,
+    /// Examples of dropped records, for `/audit`.
+    pub audit: Option<Audit>,
 }
 
 /// One pipeline.
