@@ -204,7 +204,7 @@ impl Folder {
             .filter(|(found, _)| found.is_file())
             .map(|(found, path)| (found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), path))
             .collect();
-        entries.sort_by(|left, right| right.0.cmp(&left.0));
+        entries.sort_by_key(|(used, ..)| std::cmp::Reverse(*used));
         let mut bytes = 0;
         for (_, len, path) in entries {
             bytes += len;
