@@ -4,8 +4,6 @@
 //! All data is hot in the cache. Criterion prints time an iteration and records a second; a record's share is the
 //! inverse of the latter.
 
-mod requests;
-
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -13,6 +11,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use sluicebox::bench::requests::Recipe;
 use sluicebox::chain::{Chain, StepSpec, build};
 use sluicebox::config::spec::{Grant, OnError, StageLimits};
 use sluicebox::data::Signal;
@@ -40,7 +39,7 @@ fn projection(paths: &[&str]) -> Arc<Projection> {
 fn on_each_size(criterion: &mut Criterion, name: &str, mut routine: impl FnMut(&mut criterion::Bencher<'_>, &Bytes)) {
     let mut group = criterion.benchmark_group(name);
     for size in SIZES {
-        let bytes = requests::traces(size);
+        let bytes = Recipe::traces(size).encode(0);
         group.throughput(Throughput::Elements(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |bencher, bytes| routine(bencher, bytes));
     }
