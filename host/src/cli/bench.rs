@@ -20,7 +20,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub enum Bench {
-    Load(load::Load),
+    Load(Box<load::Load>),
     Sink(sink::Sink),
 }
 

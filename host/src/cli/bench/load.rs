@@ -26,11 +26,11 @@ Examples:
   sluicebox bench load http://127.0.0.1:4318 --protocol http --encoding json --compression gzip
   sluicebox bench load https://gateway:4317 --ca-file ca.pem --header authorization='Bearer …'
 
-Without --rate, a connection sends the next request when one is answered (closed loop): that finds the
-most that the target takes. With it, requests are due at that rate whatever the target does, and their
-latency counts from when they were due (open loop): that finds how it answers at the rate.
-Answers that ask to come again (UNAVAILABLE, RESOURCE_EXHAUSTED, 429, 502, 503, 504) are refusals, counted
-apart and not sent again.
+Without --rate, a connection sends the next request when one is answered (closed loop): that
+finds the most that the target takes. With it, requests are due at that rate whatever the target
+does, and their latency counts from when they were due (open loop): that finds how it answers.
+Answers that ask to come again (UNAVAILABLE, RESOURCE_EXHAUSTED, 429, 502, 503, 504) are
+refusals: counted apart, and not sent again.
 
 SIGINT and SIGTERM end the run early, with a report. Exit code: 0 if anything was accepted, else 1.";
 

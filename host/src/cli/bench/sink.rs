@@ -15,7 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   sluicebox bench sink --listen 127.0.0.1:14317
   sluicebox bench sink --listen 127.0.0.1:14317 --interval 1s --json
-  sluicebox bench sink --listen 127.0.0.1:14317 --latency 20ms --fail 0.1 --status RESOURCE_EXHAUSTED --retry-after 1s
+  sluicebox bench sink --latency 20ms --fail 0.1 --status RESOURCE_EXHAUSTED --retry-after 1s
 
 One address takes OTLP over gRPC and over HTTP. Where it listens is told on standard error, totals on
 standard output. SIGINT and SIGTERM end it.";
