@@ -4,11 +4,11 @@
 //!     counts list             counts STAGE ITERATIONS
 
 mod cases;
-mod requests;
 
 use std::hint::black_box;
 
 use bytes::Bytes;
+use sluicebox::bench::requests::Recipe;
 use sluicebox::data::Signal;
 use sluicebox::data::column::Value;
 use sluicebox::data::json::{self, JsonLimits};
@@ -98,6 +98,6 @@ fn main() -> Result<(), String> {
     }
     let (_, stage) = STAGES.iter().find(|(stage, _)| *stage == name).ok_or(format!("there is no stage {name}"))?;
     let times = arguments.next().and_then(|times| times.parse().ok()).ok_or("how many iterations?")?;
-    stage(&requests::traces(RECORDS), times);
+    stage(&Recipe::traces(RECORDS).encode(0), times);
     Ok(())
 }

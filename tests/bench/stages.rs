@@ -5,7 +5,6 @@
 //! inverse of the latter.
 
 mod cases;
-mod requests;
 
 use std::hint::black_box;
 
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use sluicebox::bench::requests::Recipe;
 use sluicebox::data::column::Value;
 use sluicebox::data::splice::splice;
 use sluicebox::data::walk::{Limits, walk};
@@ -27,7 +27,7 @@ const SIZES: [usize; 3] = [10, 100, 1000];
 fn on_each_size(criterion: &mut Criterion, name: &str, mut routine: impl FnMut(&mut criterion::Bencher<'_>, &Bytes)) {
     let mut group = criterion.benchmark_group(name);
     for size in SIZES {
-        let bytes = requests::traces(size);
+        let bytes = Recipe::traces(size).encode(0);
         group.throughput(Throughput::Elements(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |bencher, bytes| routine(bencher, bytes));
     }
