@@ -8,6 +8,7 @@
 
 pub mod admin;
 pub mod audit;
+pub mod bench;
 pub mod chain;
 pub mod cli;
 pub mod config;

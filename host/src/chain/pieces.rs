@@ -37,8 +37,7 @@ pub(super) fn halves(batch: &mut Batch) -> Option<Result<(Batch, Batch), Malform
 
 /// The row before which so many rows are alive.
 fn middle(batch: &Batch, wanted: usize) -> usize {
-    let live = (0..batch.rows()).filter(|row| batch.is_live(*row));
-    live.skip(wanted).next().unwrap_or(batch.rows())
+    (0..batch.rows()).filter(|row| batch.is_live(*row)).nth(wanted).unwrap_or(batch.rows())
 }
 
 /// The request of the live rows of a range; the batch stays as it is.

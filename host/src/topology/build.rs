@@ -14,7 +14,8 @@ use crate::chain::{self, BuildFault, StepSpec};
 use crate::config::spec::{Grant, PipelineSpec, PluginSource, Spec, StageSpec};
 use crate::config::{Problem, Problems};
 use crate::dead_letter::{self, DeadLetter, DeadLetters};
-use crate::plugin::{Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
+use crate::exporter::BuildError;
+use crate::plugin::{CodeCache, Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
 use crate::report;
 use crate::telemetry::metrics::Metrics;
 
@@ -34,7 +35,8 @@ type Loaded = BTreeMap<PluginSource, Plugin>;
 
 impl Workshop {
     pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics, audit: Audit) -> anyhow::Result<Workshop> {
-        let plugins = Arc::new(Plugins::new(Engine::new()?));
+        let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
+        let plugins = Arc::new(Plugins::new(Engine::with_cache(cache)?));
         let dead_letters = Some(DeadLetters::default());
         Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default(), dead_letters, audit })
     }
@@ -104,7 +106,8 @@ impl Workshop {
             let Some(plugin) = plugins.get(&stage_spec.plugin) else { return Ok(None) };
             let context = self.context(id, processor, pipeline, stage_spec, plugin);
             let stage = Stage::new(plugin, context).map_err(|fault| problem(stage_spec, &fault.into()))?;
-            let quarantine = self.quarantine(stage_spec)?;
+            let quarantine = self.quarantine(stage_spec);
+            let quarantine = quarantine.map_err(|error| Problem::at(&stage_spec.place, report::chain(&error), None))?;
             let audit = self.audit.ring(id, processor);
             stages.push(StepSpec { id: processor.clone(), stage, on_error: stage_spec.on_error, quarantine, audit });
             places.push(stage_spec);
@@ -143,11 +146,10 @@ impl Workshop {
         }
     }
 
-    fn quarantine(&self, stage: &StageSpec) -> Result<Option<DeadLetter>, Problem> {
+    fn quarantine(&self, stage: &StageSpec) -> Result<Option<DeadLetter>, BuildError> {
         let (Some(files), Some(spec)) = (&self.dead_letters, &stage.quarantine) else { return Ok(None) };
         let limits = dead_letter::Limits { max_bytes: spec.max_bytes, max_backups: spec.max_backups };
-        let file = files.open(&spec.path, limits, &self.metrics);
-        file.map(Some).map_err(|error| Problem::at(&stage.place, report::chain(&error), None))
+        files.open(&spec.path, limits, &self.metrics).map(Some)
     }
 
     fn state(&self, pipeline: &str, processor: &str, quota: usize) -> Arc<SharedState> {
