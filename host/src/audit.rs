@@ -32,6 +32,8 @@ pub use self::query::{Query, UnknownParameter};
 pub use self::ring::{AT_ONCE, Ring};
 use crate::config::spec::AuditSpec;
 
+/// What stands in the place of the stage in examples of records that were rejected before the first one.
+pub const REJECTING: &str = "receiver";
 /// Examples in one answer; a filter narrows what there is to them.
 const ANSWER_MAX: usize = 1_000;
 

@@ -26,9 +26,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 
+use self::auditor::Auditor;
 pub use self::build::{BuildFault, StepSpec, build};
 pub use self::drops::{DropReason, Drops};
 pub use self::stage::Step;
+use crate::audit::Ring;
 use crate::data::Signal;
 use crate::data::batch::Rejection;
 use crate::data::intake::Refusal;
@@ -43,6 +45,8 @@ pub struct Chain {
     steps: Vec<Step>,
     /// For each step a counter a reason.
     dropped: Vec<[Counter; DropReason::ALL.len()]>,
+    /// Tells the drop audit of records that the walk rejects.
+    rejections: Option<Auditor>,
 }
 
 /// What a chain made of one request.
@@ -64,6 +68,11 @@ impl Chain {
         self.steps.iter()
     }
 
+    /// Gives the drop audit examples of records that are rejected before the first stage.
+    pub fn audit_rejections(self, pipeline: &str, ring: Option<Arc<Ring>>) -> Chain {
+        Chain { rejections: ring.map(|ring| Auditor::of_rejections(ring, pipeline)), ..self }
+    }
+
     /// The pipeline's signal.
     pub fn signal(&self) -> Signal {
         self.projection.signal()
@@ -78,6 +87,9 @@ impl Chain {
         let mut batch = walk(bytes, &self.projection, limits)
             .map_err(|error| Refusal::Malformed(format!("not a valid OTLP {} request: {error}", self.signal())))?;
         let mut rejected = BTreeMap::new();
+        if let (Some(auditor), false) = (&self.rejections, batch.rejected.is_empty()) {
+            auditor.rejected(&batch);
+        }
         for (_, rejection) in &batch.rejected {
             *rejected.entry(*rejection).or_insert(0) += 1;
         }

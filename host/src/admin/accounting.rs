@@ -35,8 +35,10 @@ impl<'a> Sample<'a> {
         if self.name == "sluicebox_dropped_records_total" {
             let signal = Signal::ALL.into_iter().find(|signal| self.label("signal").as_deref() == Some(signal.name()));
             if let (Some(totals), Some(reason)) = (signal.and_then(|x| totals.get_mut(&x)), self.label("reason")) {
-                let component = totals.dropped_by.entry(self.label("component").unwrap_or_default()).or_default();
-                *component.entry(reason.clone()).or_default() += self.value;
+                if self.value > 0 {
+                    let component = totals.dropped_by.entry(self.label("component").unwrap_or_default()).or_default();
+                    *component.entry(reason.clone()).or_default() += self.value;
+                }
                 *totals.dropped.entry(reason).or_default() += self.value;
             }
             return;

@@ -11,15 +11,17 @@ pub struct Example {
     pub at: String,
     /// The pipeline.
     pub pipeline: String,
-    /// The stage.
+    /// The stage; `receiver` if the record was rejected before the first one.
     pub stage: String,
     /// The stage's plugin.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub plugin: String,
     /// The plugin's version.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// As in `sluicebox_dropped_records_total`: `filtered`, `sampled`, `quarantined`, `plugin_fault`.
+    /// As in `sluicebox_dropped_records_total`: `filtered`, `sampled`, `quarantined`, `plugin_fault`; or `rejected`.
     pub reason: &'static str,
-    /// A sampler's reason and probability; the fault.
+    /// A sampler's reason and probability; the fault; what is wrong with the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The record.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::drops::DropReason;
-use crate::audit::{AT_ONCE, Example, Record, Ring, fields};
+use crate::audit::{AT_ONCE, Example, REJECTING, Record, Ring, fields};
 use crate::data::batch::Batch;
 use crate::data::bitmap::Bitmap;
 use crate::data::column::Decisions;
@@ -33,6 +33,28 @@ impl Auditor {
         Auditor { ring, labels, plan, reads }
     }
 
+    /// One that tells of what the walk rejects, before any stage.
+    pub fn of_rejections(ring: Arc<Ring>, pipeline: &str) -> Auditor {
+        let labels = StageLabels {
+            pipeline: pipeline.to_owned(),
+            processor: REJECTING.to_owned(),
+            plugin: String::new(),
+            plugin_version: String::new(),
+        };
+        Auditor { ring, labels, plan: Arc::default(), reads: Vec::new() }
+    }
+
+    /// Offers records that break a rule of OTLP's, or a limit.
+    pub fn rejected(&self, batch: &Batch) {
+        let rejection = |row: usize| {
+            let found = batch.rejected.binary_search_by_key(&row, |(rejected, _)| *rejected as usize).ok()?;
+            batch.rejected.get(found).map(|(_, rejection)| rejection.to_string())
+        };
+        if self.ring.is_hungry() {
+            self.offer(millis(), batch, "rejected", |row| rejection(*row).is_some(), rejection);
+        }
+    }
+
     /// Notes what is alive; none if no examples are wanted now, which is what nearly every batch hears.
     pub fn before(&self, batch: &Batch) -> Option<Before> {
         let live = || batch.selected.then(|| batch.live.clone());
@@ -44,13 +66,13 @@ impl Auditor {
         let was_live = |row: usize| before.live.as_ref().is_none_or(|live| live.contains(row));
         let dropped = |row: &usize| was_live(*row) && !batch.is_live(*row);
         let detail = |row| decisions.and_then(|decisions| self.decision(decisions, row));
-        self.offer(before.millis, batch, reason, dropped, detail);
+        self.offer(before.millis, batch, reason.name(), dropped, detail);
     }
 
     /// Offers rows that are alive and will not go on, because the plugin faulted.
     pub fn lost(&self, batch: &Batch, reason: DropReason, fault: &str) {
         if self.ring.is_hungry() {
-            self.offer(millis(), batch, reason, |row| batch.is_live(*row), |_| Some(fault.to_owned()));
+            self.offer(millis(), batch, reason.name(), |row| batch.is_live(*row), |_| Some(fault.to_owned()));
         }
     }
 
@@ -58,7 +80,7 @@ impl Auditor {
         &self,
         millis: u64,
         batch: &Batch,
-        reason: DropReason,
+        reason: &'static str,
         is_meant: impl Fn(&usize) -> bool,
         detail: impl Fn(usize) -> Option<String>,
     ) {
@@ -72,7 +94,7 @@ impl Auditor {
         }
     }
 
-    fn example(&self, millis: u64, batch: &Batch, row: usize, reason: DropReason, detail: Option<String>) -> Example {
+    fn example(&self, millis: u64, batch: &Batch, row: usize, reason: &'static str, detail: Option<String>) -> Example {
         let StageLabels { pipeline, processor, plugin, plugin_version } = self.labels.clone();
         Example {
             at: format!("{}Z", stamp(millis, Separator::Colon)),
@@ -80,7 +102,7 @@ impl Auditor {
             stage: processor,
             plugin,
             version: plugin_version,
-            reason: reason.name(),
+            reason,
             detail,
             record: Record::of(batch, row),
             fields: fields(batch, row, self.plan.reads.iter().zip(&self.reads), self.ring.spec()),

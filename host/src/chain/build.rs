@@ -91,7 +91,7 @@ pub async fn build(
         let step = part.into_step(&projection, shards).await.map_err(|fault| (index, fault))?;
         steps.push(step);
     }
-    Ok(Chain { projection, steps, dropped })
+    Ok(Chain { projection, steps, dropped, rejections: None })
 }
 
 /// A step whose instances are not started yet, because the projection is not complete.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-use super::auditor::Auditor;
+use super::auditor::{Auditor, Before};
 use super::drops::DropReason;
 use super::pieces::join;
 use super::search::{Findings, Part};
@@ -65,9 +65,10 @@ impl Policy {
         self.quarantine.is_some() || (records > 1 && self.on_error != OnError::Reject)
     }
 
-    /// Who tells the drop audit.
-    pub(super) fn auditor(&self) -> Option<&Auditor> {
-        self.auditor.as_ref()
+    /// Who tells the drop audit of a batch, and what was alive of it; mostly none.
+    pub(super) fn auditing(&self, batch: &Batch) -> Option<(&Auditor, Before)> {
+        let auditor = self.auditor.as_ref()?;
+        Some((auditor, auditor.before(batch)?))
     }
 
     /// Tells the drop audit of a record that makes the plugin fault, if that ends it.

@@ -191,22 +191,22 @@ impl Step {
 
     async fn call_instance(&self, slot: &mut Slot, batch: &mut Batch) -> Result<(), StepFault> {
         let answer = ask(slot, &batch.view(&self.reads)).await?;
-        let auditor = self.policy.auditor();
-        let before = auditor.and_then(|auditor| Some((auditor, auditor.before(batch)?)));
         match answer {
             Answer::Keep(keep) => {
                 check_bitmap(&keep, batch.rows())?;
+                let auditing = self.policy.auditing(batch);
                 batch.retain(&keep);
-                if let Some((auditor, before)) = before {
+                if let Some((auditor, before)) = auditing {
                     auditor.chosen(&before, batch, DropReason::Filtered, None);
                 }
             }
             Answer::Decisions(decisions) => {
                 check_decisions(&decisions, self.sampling.as_ref().map_or(0, Sampling::reasons), batch)?;
+                let auditing = self.policy.auditing(batch);
                 if let Some(sampling) = &self.sampling {
                     sampling.decide(batch, &decisions);
                 }
-                if let Some((auditor, before)) = before {
+                if let Some((auditor, before)) = auditing {
                     auditor.chosen(&before, batch, DropReason::Sampled, Some(&decisions));
                 }
             }

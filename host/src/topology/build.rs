@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::generation::{Generation, Pipeline};
 use super::plugins::{Plugins, SourceFault};
 use crate::admin::status::StageStatus;
-use crate::audit::Audit;
+use crate::audit::{Audit, REJECTING};
 use crate::chain::{self, BuildFault, StepSpec};
 use crate::config::spec::{Grant, PipelineSpec, PluginSource, Spec, StageSpec};
 use crate::config::{Problem, Problems};
@@ -114,7 +114,7 @@ impl Workshop {
         }
         let built = chain::build(id, pipeline.signal, stages, shards, &self.metrics).await;
         let chain = match built {
-            Ok(chain) => chain,
+            Ok(chain) => chain.audit_rejections(id, self.audit.ring(id, REJECTING)),
             Err((index, fault)) => match places.get(index) {
                 Some(stage) => return Err(problem(stage, &fault)),
                 None => return Ok(None),
@@ -163,7 +163,9 @@ impl Workshop {
         self.plugins.retain(generation.digests.values());
         self.audit.retain(|pipeline, stage| {
             let pipeline = generation.spec.pipelines.get(pipeline);
-            pipeline.is_some_and(|pipeline| pipeline.processors.iter().any(|processor| processor == stage))
+            pipeline.is_some_and(|pipeline| {
+                stage == REJECTING || pipeline.processors.iter().any(|processor| processor == stage)
+            })
         });
         self.states.lock().retain(|(pipeline, processor, quota), _| {
             let spec = &generation.spec;

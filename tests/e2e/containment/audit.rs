@@ -1,21 +1,27 @@
 //! `/audit`: which rule dropped my span?
 
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
 use serde_json::{Value, json};
+use sluicebox::data::Signal;
 
 use super::folder;
+use crate::client::post_protobuf;
 use crate::harness::Sluicebox;
 use crate::plugins::Client;
+use crate::requests::{span, traces};
 
 fn pipeline(audit: &str) -> String {
     format!(
         "receivers:
   otlp: {{ protocols: {{ http: {{ endpoint: '127.0.0.1:0' }} }} }}
 processors:
-  drop-probes: {{ plugin: drop, config: {{ span.name: [probe] }} }}
+  drop-probes: {{ plugin: drop, limits: {{ deadline: 5s }}, config: {{ span.name: [probe] }} }}
   guest:
     plugin: ./misbehaves.wasm
     config: {{ behaviour: drop-short-names }}
     grants: [metrics, state, clock, random]
+    limits: {{ deadline: 5s, search_time: 60s }}
     quarantine: {{ path: ./poison.jsonl }}
 exporters:
   debug:
@@ -69,6 +75,20 @@ async fn the_audit_tells_which_rule_dropped_which_span() {
     assert_eq!(audit(&sluicebox, "?trace_id=02").await["examples"], json!([]));
     let mistyped = reqwest::get(format!("{}/audit?stge=guest", sluicebox.admin())).await.unwrap();
     assert_eq!(mistyped.status(), 400);
+    sluicebox.stop();
+}
+
+#[tokio::test]
+async fn the_audit_tells_why_a_record_was_rejected() {
+    let sluicebox = Sluicebox::run_in(folder(&pipeline("{ values: true }"), &["misbehaves"]), &["pipeline.yaml"]);
+    let broken = Span { span_id: vec![1, 2], ..span("broken") };
+    let body = traces(vec![span("whole"), broken]).encode_to_vec();
+    assert_eq!(post_protobuf(&sluicebox, Signal::Traces, body).await.status, 200);
+    let examples = audit(&sluicebox, "?stage=receiver").await["examples"].clone();
+    assert_eq!(examples.as_array().unwrap().len(), 1, "{examples}");
+    let example = &examples[0];
+    assert_eq!((&example["reason"], &example["record"]["name"]), (&json!("rejected"), &json!("broken")));
+    assert_eq!(example["detail"], "span_id must be 8 bytes, not all of them zero");
     sluicebox.stop();
 }
 

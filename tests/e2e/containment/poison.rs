@@ -16,6 +16,7 @@ processors:
     plugin: ./misbehaves.wasm
     config: {{ behaviour: drop-short-names }}
     grants: [metrics, state, clock, random]
+    limits: {{ deadline: 5s, search_time: 60s }}
     {stage}
 exporters:
   file: {{ path: out.jsonl, batch: {{ timeout: 20ms }} }}

@@ -13,7 +13,7 @@ processors:
     plugin: ./misbehaves.wasm
     config: { behaviour: BEHAVIOUR }
     grants: [metrics, state, clock, random]
-    limits: { LIMITS }
+    limits: { deadline: 5s, LIMITS }
 exporters:
   file: { path: out.jsonl, batch: { timeout: 20ms } }
 service:
