@@ -72,3 +72,72 @@ pub(super) fn join(requests: &[Bytes], projection: &Arc<Projection>) -> Result<O
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::*;
+    use crate::data::Signal;
+    use crate::data::field::Field;
+    use crate::data::split::tests::singles;
+    use crate::data::testing::{Shape, arbitrary_logs, arbitrary_metrics, arbitrary_traces};
+
+    /// Cuts down to single records, and says how they lie one behind the other.
+    fn cut_down(batch: &mut Batch, pieces: &mut Vec<Bytes>) {
+        match halves(batch) {
+            Some(halves) => {
+                let (mut first, mut second) = halves.unwrap();
+                assert_eq!(first.rows() + second.rows(), batch.live_rows());
+                assert!(first.rows().abs_diff(second.rows()) <= 1);
+                cut_down(&mut first, pieces);
+                cut_down(&mut second, pieces);
+            }
+            None => pieces.extend(splice(batch).map(|spliced| spliced.bytes)),
+        }
+    }
+
+    /// Pieces hold what the batch does, each record in what encloses it, and so does the batch that they are joined to.
+    fn holds(signal: Signal, request: Vec<u8>, drops: &[prop::sample::Index], path: &str) {
+        let mut projection = Projection::empty(signal);
+        projection.add(&Field::resolve(path, signal).unwrap(), false).unwrap();
+        let mut batch = walk(&Bytes::from(request), &Arc::new(projection), Limits::default()).unwrap();
+        if batch.rows() > 0 {
+            drops.iter().for_each(|row| batch.drop_row(row.index(batch.rows())));
+        }
+        let whole = splice(&batch).map(|spliced| singles(signal, &spliced.bytes)).unwrap_or_default();
+        let mut pieces = Vec::new();
+        cut_down(&mut batch, &mut pieces);
+        assert_eq!(pieces.iter().flat_map(|piece| singles(signal, piece)).collect::<Vec<_>>(), whole);
+        let joined = join(&pieces, &batch.projection).unwrap();
+        assert_eq!(joined.as_ref().map_or(0, Batch::live_rows), whole.len());
+        let joined = joined.as_ref().and_then(splice).map(|spliced| singles(signal, &spliced.bytes));
+        assert_eq!(joined.unwrap_or_default(), whole);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn spans_in_pieces_are_the_same_spans(
+            request in arbitrary_traces(Shape::WILD), drops in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        ) {
+            holds(Signal::Traces, request.encode_to_vec(), &drops, "span.attributes[*]");
+        }
+
+        #[test]
+        fn points_in_pieces_are_the_same_points(
+            request in arbitrary_metrics(Shape::WILD), drops in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        ) {
+            holds(Signal::Metrics, request.encode_to_vec(), &drops, "metric.name");
+        }
+
+        #[test]
+        fn log_records_in_pieces_are_the_same_log_records(
+            request in arbitrary_logs(Shape::WILD), drops in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        ) {
+            holds(Signal::Logs, request.encode_to_vec(), &drops, "resource.attributes[*]");
+        }
+    }
+}

@@ -8,6 +8,9 @@
 //! the share of the time that all searches together may have. What is left when a limit bites follows `on_error` as a
 //! whole.
 //!
+//! Memory: every record lies in one piece or part at a time, so beside the batch there are at most two more copies of
+//! its bytes, and its columns.
+//!
 //! The plugin sees records several times over: its own counters, log lines and host-kept state say so.
 
 use std::time::Duration;
