@@ -17,6 +17,7 @@ pub mod answer;
 pub mod body;
 mod connection;
 mod counted;
+mod gated;
 mod grpc;
 mod http;
 pub mod inflate;

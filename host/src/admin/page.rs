@@ -7,8 +7,8 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels, ReceiverLabels,
-    ReloadLabels, RequestLabels, StageLabels,
+    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels, LossLabels, Metrics, PipelineLabels,
+    ReceiverLabels, ReloadLabels, RequestLabels, RotationLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -104,4 +104,9 @@ fn touch(metrics: &Metrics) {
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let decision = DecisionLabels { pipeline, processor, plugin, plugin_version, reason: text(), decision: "kept" };
     metrics.sampler_decisions.get_or_create_owned(&decision);
+    let refused = GateLabels { receiver: text(), transport: "grpc", reason: "missing" };
+    metrics.authentication_failures.get_or_create_owned(&refused);
+    metrics.handshakes_failed.get_or_create_owned(&refused);
+    let rotation = RotationLabels { receiver: text(), transport: "grpc", key: "tls", outcome: "applied" };
+    metrics.rotations.get_or_create_owned(&rotation);
 }
