@@ -96,10 +96,10 @@ impl Gate {
         let meter = GateMeter::new(metrics, listener, transport);
         let at = |key| move |source| GateError { key, source };
         let tls = spec.tls.as_ref().map(|spec| {
-            Rotating::start(Certificates::new(spec.clone(), alpn), spec.reload_interval, meter.rotation("tls"))
+            Rotating::start(Certificates::new((**spec).clone(), alpn), spec.reload_interval, meter.rotation("tls"))
         });
         let auth = spec.auth.as_ref().map(|spec| {
-            Rotating::start(CredentialSource::new(spec.clone()), spec.reload_interval, meter.rotation("auth"))
+            Rotating::start(CredentialSource::new((**spec).clone()), spec.reload_interval, meter.rotation("auth"))
         });
         Ok(Gate {
             tls: tls.transpose().map_err(at("tls"))?.map(Arc::new),

@@ -19,7 +19,8 @@ impl Rounds {
     /// Begins, on the current runtime.
     pub fn start<'a>(gates: impl IntoIterator<Item = &'a Gate>) -> Rounds {
         let mut tasks = JoinSet::new();
-        for gate in gates.into_iter().cloned().filter(|gate| gate.tls.is_some() || gate.auth.is_some()) {
+        for gate in gates.into_iter().filter(|gate| gate.tls.is_some() || gate.auth.is_some()) {
+            let gate = gate.clone();
             tasks.spawn(async move {
                 futures_util::future::join(again_and_again(gate.tls), again_and_again(gate.auth)).await;
             });

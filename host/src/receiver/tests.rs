@@ -6,6 +6,7 @@ mod otlp_grpc;
 mod otlp_http;
 mod raw;
 mod replay;
+mod security;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -22,8 +22,8 @@ pub(super) fn security(
     auth: Option<&raw::Auth>,
 ) -> SecuritySpec {
     SecuritySpec {
-        tls: tls.and_then(|raw| server_tls(report, &spot.key("tls"), raw)),
-        auth: auth.map(|raw| credentials(report, &spot.key("auth"), raw)),
+        tls: tls.and_then(|raw| server_tls(report, &spot.key("tls"), raw)).map(Box::new),
+        auth: auth.map(|raw| Box::new(credentials(report, &spot.key("auth"), raw))),
     }
 }
 
@@ -41,14 +41,9 @@ pub(super) fn warn_of_open(report: &mut Report, spot: &Spot, endpoint: &str, sec
 }
 
 fn server_tls(report: &mut Report, spot: &Spot, raw: &raw::ServerTls) -> Option<TlsServerSpec> {
-    let min_version = match raw.min_version.as_str() {
-        "1.2" => TlsVersion::V1_2,
-        "1.3" => TlsVersion::V1_3,
-        _ => {
-            let mend = Some("write \"1.2\" or \"1.3\"; older ones are broken".to_owned());
-            report.refuse(&spot.key("min_version"), "this is not a version of TLS that is spoken", mend);
-            TlsVersion::V1_2
-        }
+    let min_version = match raw.min_version {
+        raw::TlsVersion::V1_2 => TlsVersion::V1_2,
+        raw::TlsVersion::V1_3 => TlsVersion::V1_3,
     };
     let clients = raw.client_ca_file.as_deref().map(|typed| ClientCertificatesSpec {
         ca_file: existing(report, &spot.key("client_ca_file"), typed),

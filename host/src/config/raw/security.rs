@@ -28,8 +28,8 @@ pub(in crate::config) struct ServerTls {
     pub client_ca_file: Option<String>,
     /// Whether a client may come without a certificate; with `client_ca_file`. Default `require`.
     pub client_auth: Option<ClientAuth>,
-    /// The oldest version of TLS that is spoken: `1.2` or `1.3`.
-    pub min_version: String,
+    /// The oldest version of TLS that is spoken.
+    pub min_version: TlsVersion,
     /// How often the files are looked at; what changed is used for the next connections.
     pub reload_interval: Time,
 }
@@ -41,13 +41,24 @@ impl Default for ServerTls {
             key_file: None,
             client_ca_file: None,
             client_auth: None,
-            min_version: "1.2".to_owned(),
+            min_version: TlsVersion::V1_2,
             reload_interval: LOOK,
         }
     }
 }
 
 const LOOK: Time = Time(std::time::Duration::from_secs(30));
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+pub(in crate::config) enum TlsVersion {
+    /// RFC 5246.
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// RFC 8446.
+    #[serde(rename = "1.3")]
+    V1_3,
+}
 
 /// Whether a client may come without a certificate.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]

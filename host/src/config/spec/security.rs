@@ -7,13 +7,13 @@ use http::HeaderName;
 
 use super::{PasswordEntry, Secret};
 
-/// What a listener asks of those who connect. The default asks for nothing.
+/// What a listener asks of those who connect. The default asks for nothing, and is small.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct SecuritySpec {
     /// TLS; none: plaintext.
-    pub tls: Option<TlsServerSpec>,
+    pub tls: Option<Box<TlsServerSpec>>,
     /// Credentials; none: nobody is asked for one.
-    pub auth: Option<AuthSpec>,
+    pub auth: Option<Box<AuthSpec>>,
 }
 
 impl SecuritySpec {
