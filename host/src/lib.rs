@@ -7,6 +7,7 @@
 //! ```
 
 pub mod admin;
+pub mod bench;
 pub mod chain;
 pub mod cli;
 pub mod config;

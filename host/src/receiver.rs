@@ -24,7 +24,7 @@ pub mod inflate;
 mod json;
 pub mod listener;
 pub mod meter;
-mod records;
+pub mod records;
 pub mod replay;
 pub mod server;
 pub mod wiring;
