@@ -14,6 +14,7 @@ use crate::data::Signal;
 
 mod otel;
 mod schema;
+mod security;
 
 /// A pipeline around these exporters.
 const HEAD: &str = "receivers: {otlp: }\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [x]}}}\n";

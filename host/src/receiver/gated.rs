@@ -1,8 +1,8 @@
 //! What stands before the protocols: origins of browsers, then credentials. Nothing of a body is read here.
 
-use bytes::Bytes;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 

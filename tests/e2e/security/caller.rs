@@ -56,7 +56,8 @@ impl Caller {
         self
     }
 
-    fn config(&self) -> ClientConfig {
+    /// The same, for rustls.
+    pub fn config(&self) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         let trusted = self.trusts.as_deref().unwrap_or_default();
         for root in CertificateDer::pem_slice_iter(trusted.as_bytes()) {
@@ -150,6 +151,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// The same connection, with a header.
+    pub fn with(&self, name: &'static str, value: String) -> Line {
+        Line { grpc: self.grpc.clone(), headers: vec![(name, value)] }
+    }
+
     /// Exports one span.
     pub async fn export(&self, name: &str) -> Result<Bytes, Status> {
         self.call(Signal::Traces.grpc_path(), encoded_spans(name, 1)).await

@@ -1,9 +1,16 @@
 //! Certificates change on disk while connections are open.
 
 use std::fs;
+use std::sync::Arc;
+
+use rustls::HandshakeKind;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::caller::Caller;
-use super::papers::{Authority, Paper, Papers, TLS};
+use super::papers::{Authority, MUTUAL, Paper, Papers, TLS};
 use super::{pipeline, run_with};
 use crate::harness::{Sluicebox, wait_for};
 
@@ -131,4 +138,55 @@ async fn a_listener_that_gets_tls_at_a_reload_asks_plain_connections_to_go() {
     wait_for("the plain connection to go", gone, || sluicebox.log().join("\n"));
     assert_eq!(secure.sends(&sluicebox, "secure").await, [true, true]);
     sluicebox.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f17_no_handshake_fails_while_certificates_change() {
+    let (papers, other) = (Papers::issue(), Authority::new());
+    let both = papers.authority.pem() + &other.pem();
+    let pairs = [other.issue(), papers.authority.issue()];
+    let sluicebox = run_with(papers, &pipeline(TLS, "", ""));
+    let caller = Caller::trusting(&both);
+    for (round, pair) in pairs.iter().cycle().take(6).enumerate() {
+        put(&sluicebox, pair);
+        let used = || sluicebox.log().iter().filter(|line| line.contains(USED)).count() >= 2 * (round + 1);
+        // All the while, at least once, clients come.
+        loop {
+            assert_eq!(caller.sends(&sluicebox, "x").await, [true, true], "round {round}");
+            if used() {
+                break;
+            }
+        }
+    }
+    assert_eq!(rotations(&sluicebox, "refused").await, 0.0);
+    sluicebox.stop();
+}
+
+/// A handshake and a byte back; which kind it was.
+async fn shaken(connector: &TlsConnector, address: &str) -> std::io::Result<HandshakeKind> {
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let mut stream = connector.connect(name, TcpStream::connect(address).await?).await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await?;
+    // The server's word on a client's certificate, and its tickets, come with the first answer.
+    stream.read_u8().await?;
+    Ok(stream.get_ref().1.handshake_kind().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f17_a_session_of_clients_that_are_no_longer_trusted_is_not_resumed() {
+    let next = Authority::new();
+    for is_old in [false, true] {
+        let papers = Papers::issue();
+        let client = Caller::trusting(&papers.authority.pem()).showing(&papers.authority.issue());
+        let client = Caller { is_old, ..client };
+        let connector = TlsConnector::from(Arc::new(client.config()));
+        let sluicebox = run_with(papers, &pipeline(MUTUAL, "", ""));
+        let address = sluicebox.address("otlp", "http");
+        assert_eq!(shaken(&connector, &address).await.unwrap(), HandshakeKind::Full);
+        assert_eq!(shaken(&connector, &address).await.unwrap(), HandshakeKind::Resumed);
+        sluicebox.write("ca.pem", next.pem());
+        sluicebox.wait_for_nth_log(USED, 2);
+        assert!(shaken(&connector, &address).await.is_err(), "old: {is_old}");
+        sluicebox.stop();
+    }
 }
