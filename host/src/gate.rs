@@ -18,6 +18,7 @@ mod complaint;
 mod credentials;
 mod denial;
 mod digest;
+mod expiry;
 mod files;
 mod handshake;
 mod meter;
@@ -96,7 +97,12 @@ impl Gate {
         let meter = GateMeter::new(metrics, listener, transport);
         let at = |key| move |source| GateError { key, source };
         let tls = spec.tls.as_ref().map(|spec| {
-            Rotating::start(Certificates::new((**spec).clone(), alpn), spec.reload_interval, meter.rotation("tls"))
+            let expiry = meter.expiry();
+            Rotating::start(
+                Certificates::new((**spec).clone(), alpn, expiry),
+                spec.reload_interval,
+                meter.rotation("tls"),
+            )
         });
         let auth = spec.auth.as_ref().map(|spec| {
             Rotating::start(CredentialSource::new((**spec).clone()), spec.reload_interval, meter.rotation("auth"))
@@ -127,7 +133,7 @@ impl Gate {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let Some(tls) = &self.tls else { return Err(HandshakeError::NoTls) };
-        let shaken = handshake::accept(tls.load(), stream).await;
+        let shaken = handshake::accept(Arc::clone(&tls.load().config), stream).await;
         shaken.inspect_err(|error| self.note_handshake(peer, error))
     }
 
@@ -153,6 +159,13 @@ impl Gate {
                 }
                 Err(Denied { denial, challenges: credentials.challenges() })
             }
+        }
+    }
+
+    /// Tells what is in use, now that it is.
+    fn tell(&self) {
+        if let Some(tls) = &self.tls {
+            tls.tell();
         }
     }
 

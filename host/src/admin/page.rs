@@ -74,6 +74,7 @@ fn touch(metrics: &Metrics) {
     let stage = StageLabels { pipeline: text(), processor: text(), plugin: text(), plugin_version: text() };
     for signal in Signal::ALL {
         let receiver = ReceiverLabels { receiver: text(), transport: "grpc" };
+        metrics.certificate_expiry.get_or_create_owned(&receiver);
         for family in [&metrics.receiver_accepted, &metrics.receiver_refused, &metrics.receiver_rejected] {
             family.counter(signal, &receiver);
         }

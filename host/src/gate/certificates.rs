@@ -10,7 +10,9 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
 use super::Alpn;
+use super::expiry::not_after;
 use super::files::FileFault;
+use super::meter::ExpiryMeter;
 use super::rotating::Source;
 use crate::config::spec::{ClientCertificatesSpec, Demand, TlsServerSpec, TlsVersion};
 
@@ -19,11 +21,19 @@ use crate::config::spec::{ClientCertificatesSpec, Demand, TlsServerSpec, TlsVers
 pub(super) struct Certificates {
     spec: TlsServerSpec,
     alpn: Alpn,
+    expiry: ExpiryMeter,
+}
+
+/// What a listener shows, and what it asks for.
+pub(super) struct Terms {
+    pub config: Arc<ServerConfig>,
+    /// Until when the certificate is valid, in seconds since the Unix epoch, where that can be read.
+    not_after: Option<i64>,
 }
 
 impl Certificates {
-    pub fn new(spec: TlsServerSpec, alpn: Alpn) -> Certificates {
-        Certificates { spec, alpn }
+    pub fn new(spec: TlsServerSpec, alpn: Alpn, expiry: ExpiryMeter) -> Certificates {
+        Certificates { spec, alpn, expiry }
     }
 
     pub fn spec(&self) -> &TlsServerSpec {
@@ -41,7 +51,7 @@ impl Certificates {
 static NEW_VERSIONS: &[&SupportedProtocolVersion] = &[&version::TLS13];
 
 impl Source for Certificates {
-    type Made = ServerConfig;
+    type Made = Terms;
 
     fn files(&self) -> Vec<PathBuf> {
         let TlsServerSpec { cert_file, key_file, clients, .. } = &self.spec;
@@ -50,11 +60,12 @@ impl Source for Certificates {
         files
     }
 
-    fn make(&self, contents: &[Vec<u8>]) -> Result<ServerConfig, FileFault> {
+    fn make(&self, contents: &[Vec<u8>]) -> Result<Terms, FileFault> {
         let TlsServerSpec { cert_file, key_file, clients, .. } = &self.spec;
         let content = |index: usize| contents.get(index).map(Vec::as_slice).unwrap_or_default();
         let chain = certificates(cert_file, content(0))?;
         let key = key(key_file, content(1))?;
+        let not_after = chain.first().and_then(|certificate| not_after(certificate));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(self.versions())
@@ -69,7 +80,13 @@ impl Source for Certificates {
             Alpn::H2AndHttp1 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Alpn::Http1 => vec![b"http/1.1".to_vec()],
         };
-        Ok(config)
+        Ok(Terms { config: Arc::new(config), not_after })
+    }
+
+    fn tell(&self, terms: &Terms) {
+        if let Some(not_after) = terms.not_after {
+            self.expiry.set(not_after);
+        }
     }
 }
 

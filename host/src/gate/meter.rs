@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
 use super::complaint::Complaint;
 use super::denial::Denial;
 use super::files::FileFault;
 use super::handshake::HandshakeError;
-use crate::telemetry::metrics::{GateLabels, Metrics, RotationLabels};
+use crate::telemetry::metrics::{GateLabels, Metrics, ReceiverLabels, RotationLabels};
 
 /// The counters and complaints of one gate.
 pub(super) struct GateMeter {
@@ -49,6 +51,15 @@ impl GateMeter {
         RotationMeter { name, applied: counter("applied"), refused: counter("refused") }
     }
 
+    /// The date of the certificate.
+    pub fn expiry(&self) -> ExpiryMeter {
+        let labels = ReceiverLabels { receiver: self.listener.clone(), transport: self.transport };
+        ExpiryMeter {
+            name: format!("{} ({})", self.listener, self.transport),
+            gauge: self.metrics.certificate_expiry.get_or_create_owned(&labels),
+        }
+    }
+
     /// A request was not let in.
     pub fn denied(&self, peer: SocketAddr, denial: Denial) {
         if let Some(counter) = self.denied.get(denial.reason()) {
@@ -67,6 +78,23 @@ impl GateMeter {
         self.metrics.handshakes_failed.get_or_create_owned(&labels).inc();
         if let Some(connections) = self.handshakes.due(Instant::now()) {
             tracing::warn!(%peer, "{listener} ({transport}): {connections} TLS handshakes failed since this was last told; this one: {error}");
+        }
+    }
+}
+
+/// The date that clients of a listener will not go beyond.
+pub(super) struct ExpiryMeter {
+    name: String,
+    gauge: Gauge,
+}
+
+impl ExpiryMeter {
+    /// The certificate in use is valid until then, in seconds since the Unix epoch.
+    pub fn set(&self, not_after: i64) {
+        self.gauge.set(not_after);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        if not_after < i64::try_from(now).unwrap_or(i64::MAX) {
+            tracing::error!("{}: the certificate is expired; clients refuse it", self.name);
         }
     }
 }

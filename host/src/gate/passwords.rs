@@ -1,7 +1,7 @@
 //! Users and passwords. bcrypt is slow on purpose, so it runs away from the data threads, two at a time, and once for
 //! each pair that is shown again and again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -87,8 +87,8 @@ fn verdict(right: bool) -> Result<(), Denial> {
 /// Pairs that were checked already, by digest.
 #[derive(Default)]
 struct Remembered {
-    right: std::collections::HashSet<Digest>,
-    wrong: std::collections::HashSet<Digest>,
+    right: HashSet<Digest>,
+    wrong: HashSet<Digest>,
 }
 
 impl Remembered {

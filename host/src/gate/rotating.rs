@@ -29,6 +29,9 @@ pub(super) trait Source: Send + Sync + 'static {
 
     /// Makes it of their content, in the order of the names.
     fn make(&self, contents: &[Vec<u8>]) -> Result<Self::Made, FileFault>;
+
+    /// Tells what there is to tell of what is in use now.
+    fn tell(&self, _made: &Self::Made) {}
 }
 
 /// Something made from files. Readers take what is current without waiting.
@@ -72,6 +75,11 @@ impl<S: Source> Rotating<S> {
         self.made.load_full()
     }
 
+    /// Tells of what is current.
+    pub fn tell(&self) {
+        self.source.tell(&self.load());
+    }
+
     /// Looks at the files, and takes what changed. A look that fails changes nothing but the log and a counter, once
     /// for each content.
     pub async fn look(self: &Arc<Self>) {
@@ -106,6 +114,7 @@ impl<S: Source> Rotating<S> {
             Ok(made) => {
                 self.made.store(Arc::new(made));
                 self.meter.applied();
+                self.tell();
             }
             Err(fault) => self.meter.refused(&fault),
         }

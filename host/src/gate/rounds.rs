@@ -16,10 +16,11 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    /// Begins, on the current runtime.
+    /// Begins, on the current runtime, and tells what is in use from now on.
     pub fn start<'a>(gates: impl IntoIterator<Item = &'a Gate>) -> Rounds {
         let mut tasks = JoinSet::new();
         for gate in gates.into_iter().filter(|gate| gate.tls.is_some() || gate.auth.is_some()) {
+            gate.tell();
             let gate = gate.clone();
             tasks.spawn(async move {
                 futures_util::future::join(again_and_again(gate.tls), again_and_again(gate.auth)).await;

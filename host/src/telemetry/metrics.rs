@@ -207,6 +207,7 @@ pub struct Metrics {
     pub receiver_requests: Family<RequestLabels, Counter>,
     pub authentication_failures: Family<GateLabels, Counter>,
     pub handshakes_failed: Family<GateLabels, Counter>,
+    pub certificate_expiry: Family<ReceiverLabels, Gauge>,
     pub rotations: Family<RotationLabels, Counter>,
     pub stage_incoming: Family<StageLabels, Counter>,
     pub stage_outgoing: Family<StageLabels, Counter>,
@@ -256,6 +257,10 @@ impl Metrics {
             handshakes_failed: family!(
                 "sluicebox_receiver_tls_handshakes_failed",
                 "Connections whose TLS handshake came to nothing, by reason"
+            ),
+            certificate_expiry: family!(
+                "sluicebox_receiver_tls_certificate_expiry_seconds",
+                "Until when the certificate of a listener is valid, since the Unix epoch"
             ),
             rotations: family!(
                 "sluicebox_receiver_credential_rotations",

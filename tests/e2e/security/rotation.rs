@@ -35,6 +35,9 @@ async fn f17_new_handshakes_get_the_new_certificate_and_open_connections_live_on
     let line = before.grpc(&sluicebox);
     line.export("old").await.unwrap();
     assert_eq!(after.sends(&sluicebox, "early").await, [false, false]);
+    const CENTURY: f64 = 4_102_444_800.0;
+    let expiry = "sluicebox_receiver_tls_certificate_expiry_seconds";
+    assert_eq!(sluicebox.metric(expiry, &["transport=\"grpc\""]).await, CENTURY);
 
     put(&sluicebox, &next.issue());
     sluicebox.wait_for_nth_log(USED, 2);
@@ -189,4 +192,16 @@ async fn f17_a_session_of_clients_that_are_no_longer_trusted_is_not_resumed() {
         assert!(shaken(&connector, &address).await.is_err(), "old: {is_old}");
         sluicebox.stop();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_expired_is_told() {
+    let papers = Papers::issue();
+    let sluicebox = run_with(papers, &pipeline(TLS, "", ""));
+    assert!(!sluicebox.log().join("\n").contains("expired"));
+    put(&sluicebox, &Authority::new().issue_expired());
+    for listener in ["otlp (grpc)", "otlp (http)"] {
+        sluicebox.wait_for_log(&format!("{listener}: the certificate is expired; clients refuse it"));
+    }
+    sluicebox.stop();
 }
