@@ -16,6 +16,7 @@ pub mod data;
 pub mod dead_letter;
 pub mod destination;
 pub mod exporter;
+pub mod gate;
 pub mod plugin;
 pub mod receiver;
 pub mod report;

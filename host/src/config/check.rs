@@ -6,6 +6,7 @@ mod exporter;
 mod pipeline;
 mod quarantine;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 mod tls;

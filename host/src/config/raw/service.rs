@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::Audit;
+use super::{Auth, ServerTls};
 use crate::config::value::Time;
 
 /// What concerns the whole process; in one file of a run.
@@ -41,6 +42,10 @@ pub(in crate::config) struct Telemetry {
     pub endpoint: Option<String>,
     /// Examples of dropped records, for `/audit`.
     pub audit: Option<Audit>,
+    /// TLS there. Left out: plaintext.
+    pub tls: Option<ServerTls>,
+    /// Credentials there, except for `/healthz` and `/readyz`. Left out: nobody is asked.
+    pub auth: Option<Auth>,
 }
 
 /// One pipeline.

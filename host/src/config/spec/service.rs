@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::AuditSpec;
+use super::SecuritySpec;
 
 /// What concerns the whole process.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ pub struct ServiceSpec {
     pub admin_endpoint: Option<String>,
     /// Examples of dropped records, for `/audit`.
     pub audit: AuditSpec,
+    /// What has to be shown there, except to `/healthz` and `/readyz`. Default nothing.
+    pub admin_security: SecuritySpec,
     /// Data threads; default one a core.
     pub shards: NonZeroUsize,
     /// How long a drain may take at the end. Default 30 s.
@@ -23,6 +26,7 @@ impl Default for ServiceSpec {
         ServiceSpec {
             admin_endpoint: Some("127.0.0.1:8888".to_owned()),
             audit: AuditSpec::default(),
+            admin_security: SecuritySpec::default(),
             shards: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             shutdown_timeout: Duration::from_secs(30),
         }
