@@ -14,6 +14,7 @@ pub mod data;
 pub mod destination;
 pub mod exporter;
 pub mod plugin;
+pub mod queue;
 pub mod receiver;
 pub mod report;
 pub mod scaffold;
