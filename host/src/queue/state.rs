@@ -19,7 +19,7 @@ use super::frame::{HEAD_BYTES, Head};
 use super::meter::{Loss, Meter};
 use super::options::Options;
 use super::segment::{FOOTER_BYTES, HEADER_BYTES, Header};
-use super::tally::{Tallies, Tally};
+use super::tally::Tallies;
 use crate::data::Payload;
 
 /// Bytes of payloads that are kept ready because they have just been written.
@@ -177,7 +177,7 @@ pub struct State {
     /// See `marks`.
     pub marks_written: u64,
     /// All that is not done with.
-    pub held: Tally,
+    pub held: Tallies,
     /// Entries that wait for the writer.
     pub pending: Vec<Pending>,
     /// Bytes of `pending` and of places that are held.
@@ -198,8 +198,8 @@ pub struct State {
 impl State {
     /// The state of a queue that was found like this.
     pub fn new(options: Options, segments: BTreeMap<u64, Segment>, done: Done, lock: Box<dyn Lock>) -> Self {
-        let mut held = Tally::default();
-        segments.values().for_each(|segment| held += segment.unread.total());
+        let mut held = Tallies::default();
+        segments.values().for_each(|segment| held += segment.unread);
         let first = segments.values().next();
         let position = Position {
             segment: first.map_or(0, |segment| segment.header.id),
@@ -236,7 +236,7 @@ impl State {
 
     /// Writes the gauges.
     pub fn show(&self, meter: &Meter) {
-        meter.holds(self.held, self.disk_bytes(), self.segments.len());
+        meter.holds(self.held.total(), self.disk_bytes(), self.segments.len());
     }
 
     /// Holds room for a payload of so many bytes.
@@ -257,7 +257,7 @@ impl State {
         }
         // What is larger than everything gets in when there is nothing else: its sender would come again for ever.
         let fits = self.disk_bytes() + self.reserved + cost + FOOTER_BYTES as u64 <= self.options.max_bytes;
-        if !fits && !(is_alone && self.held.entries == 0) {
+        if !fits && !(is_alone && self.held.total().entries == 0) {
             return Err(Full::NoRoom);
         }
         self.reserved += cost;
@@ -294,7 +294,7 @@ impl State {
             if !(caught_up && has_room) {
                 segment.unread.add(head.signal, head.tally());
             }
-            self.held += head.tally();
+            self.held.add(head.signal, head.tally());
             if caught_up && has_room {
                 while self.position.segment < id && self.segments.contains_key(&self.position.segment) {
                     self.next_segment(meter);
@@ -319,6 +319,11 @@ impl State {
         }
     }
 
+    /// Whether nothing waits to be handed out.
+    pub fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.returned.is_empty() && self.has_caught_up()
+    }
+
     /// Whether everything that is written has been ready.
     pub fn has_caught_up(&self) -> bool {
         let Position { segment, at, .. } = self.position;
@@ -333,14 +338,13 @@ impl State {
     }
 
     /// The oldest entry that can be handed out, once the cursor has the first `marks` marks.
-    pub fn next(&mut self, marks: u64, meter: &Meter) -> Next {
+    pub fn next(&mut self, marks: u64) -> Next {
         if self.phase != Phase::Open {
             return Next::Closed;
         }
         if self.marks_written < marks {
             return Next::Wait;
         }
-        self.expire_ready(meter);
         match self.ready.pop_first() {
             None => Next::Wait,
             Some((_, ready)) => {
@@ -355,7 +359,7 @@ impl State {
     pub fn finish(&mut self, head: &Head) {
         self.out.remove(&head.sequence);
         if self.done.add(head.sequence..head.sequence + 1) {
-            self.held -= head.tally();
+            self.held.take(head.signal, head.tally());
             self.marks += 1;
         }
     }
@@ -372,18 +376,38 @@ impl State {
         self.returned.insert(sequence, location);
     }
 
-    /// The reader goes on to the next segment. What should have been in the last one and was not is lost.
+    /// The reader goes on to the next segment.
     pub fn next_segment(&mut self, meter: &Meter) {
         let Position { segment: id, sequence, .. } = self.position;
         let Some(next) = self.segments.range(id + 1..).next().map(|(_, segment)| segment.header) else { return };
         self.pass(sequence..next.first);
-        if let Some(segment) = self.segments.get_mut(&id) {
-            let lost = std::mem::take(&mut segment.unread);
-            self.held -= lost.total();
-            meter.lost(Loss::Damaged, &lost);
-        }
+        self.settle(id, meter);
         let sequence = sequence.max(next.first);
         self.position = Position { segment: next.id, at: HEADER_BYTES as u64, sequence };
+    }
+
+    /// The reader has come to the end of what will ever be in its segment.
+    pub fn end_segment(&mut self, meter: &Meter) {
+        let Position { segment: id, at, sequence } = self.position;
+        if let Some(end) = self.segments.get(&id).filter(|s| s.sealed && s.data_end <= at).map(|s| s.end) {
+            self.pass(sequence..end);
+            self.position.sequence = sequence.max(end);
+            self.settle(id, meter);
+        }
+    }
+
+    /// What should have been in a segment, and was not found, is lost.
+    fn settle(&mut self, id: u64, meter: &Meter) {
+        let Some(segment) = self.segments.get_mut(&id) else { return };
+        let lost = std::mem::take(&mut segment.unread);
+        self.held -= lost;
+        meter.lost(Loss::Damaged, &lost);
+    }
+
+    /// A segment's file is gone.
+    pub fn forget_segment(&mut self, id: u64, meter: &Meter) {
+        self.settle(id, meter);
+        self.segments.remove(&id);
     }
 
     /// The oldest entry that came back.
@@ -391,16 +415,9 @@ impl State {
         self.returned.pop_first()
     }
 
-    /// Entries that were taken before this are too old, in milliseconds since 1970.
-    fn expiry_ms(&self) -> Option<u64> {
-        let age = u64::try_from(self.options.max_age?.as_millis()).unwrap_or(u64::MAX);
-        Some(now_ms().saturating_sub(age))
-    }
-
-    /// Drops what is ready and too old.
-    pub fn expire_ready(&mut self, meter: &Meter) -> Tallies {
+    /// Drops what is ready and was taken before `limit`, in milliseconds since 1970.
+    pub fn expire_ready(&mut self, limit: u64, meter: &Meter) {
         let mut expired = Tallies::default();
-        let Some(limit) = self.expiry_ms() else { return expired };
         while let Some(first) = self.ready.first_entry().filter(|first| first.get().head.enqueued_ms < limit) {
             let head = first.remove().head;
             self.ready_bytes = self.ready_bytes.saturating_sub(u64::from(head.length));
@@ -408,24 +425,21 @@ impl State {
             expired.add(head.signal, head.tally());
         }
         meter.lost(Loss::Expired, &expired);
-        expired
     }
 
-    /// Drops whole segments that the reader has not come to and in which everything is too old.
-    pub fn expire_segments(&mut self, meter: &Meter) -> Tallies {
+    /// Drops whole segments that the reader has not come to and in which everything was taken before `limit`.
+    pub fn expire_segments(&mut self, limit: u64, meter: &Meter) {
         let mut expired = Tallies::default();
-        let Some(limit) = self.expiry_ms() else { return expired };
         let next = self.position.segment + 1;
         for segment in self.segments.range_mut(next..).map(|(_, s)| s).filter(|s| s.sealed && s.newest_ms < limit) {
             let unread = std::mem::take(&mut segment.unread);
             if self.done.add(segment.header.first..segment.end) {
                 self.marks += 1;
             }
-            self.held -= unread.total();
+            self.held -= unread;
             expired += unread;
         }
         meter.lost(Loss::Expired, &expired);
-        expired
     }
 
     /// Segments of which everything is done with.
@@ -436,7 +450,7 @@ impl State {
 
     /// When the oldest entry that is not done with was taken, as far as that is known.
     pub fn oldest_ms(&self) -> Option<u64> {
-        if self.held.entries == 0 {
+        if self.held.total().entries == 0 {
             return None;
         }
         let ready = self.ready.first_key_value().map(|(_, ready)| ready.head.enqueued_ms);
