@@ -6,6 +6,7 @@
 
 mod audit;
 mod delivery;
+mod durable;
 mod exporter;
 mod quarantine;
 mod receiver;
@@ -15,6 +16,7 @@ mod stage;
 
 pub(super) use audit::*;
 pub(super) use delivery::*;
+pub(super) use durable::*;
 pub(super) use exporter::*;
 pub(super) use quarantine::*;
 pub(super) use receiver::*;
