@@ -15,6 +15,7 @@ pub mod dead_letter;
 pub mod destination;
 pub mod exporter;
 pub mod plugin;
+pub mod queue;
 pub mod receiver;
 pub mod report;
 pub mod scaffold;
