@@ -1,6 +1,7 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
 mod delivery;
+mod durable;
 mod exporter;
 mod pipeline;
 mod receiver;
@@ -60,6 +61,7 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     }
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
+    durable::clashes(report, &spec, &exporters);
     spec
 }
 

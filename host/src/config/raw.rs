@@ -5,12 +5,14 @@
 //! can be checked further; what must be given is checked in [`super::check`].
 
 mod delivery;
+mod durable;
 mod exporter;
 mod receiver;
 mod service;
 mod stage;
 
 pub(super) use delivery::*;
+pub(super) use durable::*;
 pub(super) use exporter::*;
 pub(super) use receiver::*;
 pub(super) use service::*;

@@ -2,6 +2,7 @@
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
 mod delivery;
+mod durable;
 mod exporter;
 mod receiver;
 mod secret;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use crate::data::Signal;
 
 pub use delivery::*;
+pub use durable::*;
 pub use exporter::*;
 pub use receiver::*;
 pub use secret::*;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::spec::{DurableSpec, SyncSpec};
+
 /// When a written entry counts as taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
@@ -29,6 +31,16 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options { sync: Sync::Always, max_bytes: 10 << 30, max_age: None, segment_bytes: 64 << 20 }
+    }
+}
+
+impl From<&DurableSpec> for Options {
+    fn from(spec: &DurableSpec) -> Self {
+        let sync = match spec.sync {
+            SyncSpec::Always => Sync::Always,
+            SyncSpec::Interval(interval) => Sync::Interval(interval),
+        };
+        Options { sync, max_bytes: spec.max_bytes, max_age: spec.max_age, segment_bytes: spec.segment_bytes }
     }
 }
 

@@ -35,6 +35,7 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "processors: {drop: {config: {rule: {rate: 1}}}, x: {plugin: drop, config: {rule: {rate: \"${env:R}\"}}}}",
         "processors: {own: {plugin: ./own, config: {anything: true}}, redact: }",
         "exporters: {otlp: {queue: none}, otlphttp/a: {queue: {memory: 1MiB}, timeout: 1m30s, max_in_flight: 3}}",
+        "exporters: {otlp: {queue: {durable: x}}, otlphttp/b: {queue: {durable: b, sync: {interval: 1s}, max_age: 1h}}}",
         "service: {shards: \"${env:N}\", pipelines: {logs/a: {receivers: [a], exporters: [b]}}}",
     ] {
         let errors: Vec<String> = validator.iter_errors(&as_json(good)).map(|e| e.to_string()).collect();
@@ -47,7 +48,9 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "processors: {drop: {config: {rules: {}}}}",
         "processors: {x: {plugin: drop, config: {rule: {rate: high}}}}",
         "processors: {drop/a: {config: {rule: {rat: 1}}}}",
-        "exporters: {otlp: {queue: {durable: x}}}",
+        "exporters: {otlp: {queue: {disk: x}}}",
+        "exporters: {otlp: {queue: {durable: x, sync: never}}}",
+        "exporters: {otlp: {queue: {durable: x, memory: 1MiB}}}",
         "exporters: {otlp: {compression: lz4}}",
         "exporters: {otlp: {timeout: soon}}",
         "service: {shards: many}",
