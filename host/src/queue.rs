@@ -65,7 +65,6 @@ use appender::Appender;
 use cursor::Cursor;
 use files::{Disk, Files, Lock};
 use keeper::Keeper;
-use meter::Meter;
 use quarantine::Quarantine;
 use reader::Reader;
 use recover::{Recovered, Recovery};
@@ -74,10 +73,11 @@ use state::{Next, Phase, State};
 use writer::Writer;
 
 pub use error::{AppendError, Full, OpenError};
+pub use meter::Meter;
 pub use options::{Options, Sync};
 pub use place::{Place, Written};
 pub use stored::{Stored, Ticket};
-pub use tally::Tally;
+pub use tally::{Tallies, Tally};
 
 /// A queue on a disk. Clones are the same queue; the last one that goes, entries that are out included, ends it.
 #[derive(Clone, Debug)]
@@ -196,7 +196,17 @@ impl Queue {
 
     /// All that is not delivered, what is out included.
     pub fn held(&self) -> Tally {
+        self.held_by_signal().total()
+    }
+
+    /// The same, signal by signal.
+    pub fn held_by_signal(&self) -> Tallies {
         self.handle.shared.state.lock().held
+    }
+
+    /// Whether nothing waits to be handed out.
+    pub fn is_idle(&self) -> bool {
+        self.handle.shared.state.lock().is_idle()
     }
 
     /// Bytes that the queue takes on the disk.

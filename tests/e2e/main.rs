@@ -2,7 +2,9 @@
 
 mod accounting;
 mod client;
+mod delivery;
 mod harness;
+mod kill;
 mod peer;
 mod plugins;
 mod protocol;

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod durable;
+mod exhausted;
 mod exporter;
 mod pipeline;
 mod receiver;

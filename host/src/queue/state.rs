@@ -19,7 +19,7 @@ use super::frame::{HEAD_BYTES, Head};
 use super::meter::{Loss, Meter};
 use super::options::Options;
 use super::segment::{FOOTER_BYTES, HEADER_BYTES, Header};
-use super::tally::{Tallies, Tally};
+use super::tally::Tallies;
 use crate::data::Payload;
 
 /// Bytes of payloads that are kept ready because they have just been written.
@@ -177,7 +177,7 @@ pub struct State {
     /// See `marks`.
     pub marks_written: u64,
     /// All that is not done with.
-    pub held: Tally,
+    pub held: Tallies,
     /// Entries that wait for the writer.
     pub pending: Vec<Pending>,
     /// Bytes of `pending` and of places that are held.
@@ -198,8 +198,8 @@ pub struct State {
 impl State {
     /// The state of a queue that was found like this.
     pub fn new(options: Options, segments: BTreeMap<u64, Segment>, done: Done, lock: Box<dyn Lock>) -> Self {
-        let mut held = Tally::default();
-        segments.values().for_each(|segment| held += segment.unread.total());
+        let mut held = Tallies::default();
+        segments.values().for_each(|segment| held += segment.unread);
         let first = segments.values().next();
         let position = Position {
             segment: first.map_or(0, |segment| segment.header.id),
@@ -236,7 +236,7 @@ impl State {
 
     /// Writes the gauges.
     pub fn show(&self, meter: &Meter) {
-        meter.holds(self.held, self.disk_bytes(), self.segments.len());
+        meter.holds(self.held.total(), self.disk_bytes(), self.segments.len());
     }
 
     /// Holds room for a payload of so many bytes.
@@ -257,7 +257,7 @@ impl State {
         }
         // What is larger than everything gets in when there is nothing else: its sender would come again for ever.
         let fits = self.disk_bytes() + self.reserved + cost + FOOTER_BYTES as u64 <= self.options.max_bytes;
-        if !fits && !(is_alone && self.held.entries == 0) {
+        if !fits && !(is_alone && self.held.total().entries == 0) {
             return Err(Full::NoRoom);
         }
         self.reserved += cost;
@@ -294,7 +294,7 @@ impl State {
             if !(caught_up && has_room) {
                 segment.unread.add(head.signal, head.tally());
             }
-            self.held += head.tally();
+            self.held.add(head.signal, head.tally());
             if caught_up && has_room {
                 while self.position.segment < id && self.segments.contains_key(&self.position.segment) {
                     self.next_segment(meter);
@@ -317,6 +317,11 @@ impl State {
         if missing.start < missing.end && self.done.add(missing) {
             self.marks += 1;
         }
+    }
+
+    /// Whether nothing waits to be handed out.
+    pub fn is_idle(&self) -> bool {
+        self.ready.is_empty() && self.returned.is_empty() && self.has_caught_up()
     }
 
     /// Whether everything that is written has been ready.
@@ -355,7 +360,7 @@ impl State {
     pub fn finish(&mut self, head: &Head) {
         self.out.remove(&head.sequence);
         if self.done.add(head.sequence..head.sequence + 1) {
-            self.held -= head.tally();
+            self.held.take(head.signal, head.tally());
             self.marks += 1;
         }
     }
@@ -379,7 +384,7 @@ impl State {
         self.pass(sequence..next.first);
         if let Some(segment) = self.segments.get_mut(&id) {
             let lost = std::mem::take(&mut segment.unread);
-            self.held -= lost.total();
+            self.held -= lost;
             meter.lost(Loss::Damaged, &lost);
         }
         let sequence = sequence.max(next.first);
@@ -421,7 +426,7 @@ impl State {
             if self.done.add(segment.header.first..segment.end) {
                 self.marks += 1;
             }
-            self.held -= unread.total();
+            self.held -= unread;
             expired += unread;
         }
         meter.lost(Loss::Expired, &expired);
@@ -436,7 +441,7 @@ impl State {
 
     /// When the oldest entry that is not done with was taken, as far as that is known.
     pub fn oldest_ms(&self) -> Option<u64> {
-        if self.held.entries == 0 {
+        if self.held.total().entries == 0 {
             return None;
         }
         let ready = self.ready.first_key_value().map(|(_, ready)| ready.head.enqueued_ms);

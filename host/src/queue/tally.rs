@@ -69,6 +69,12 @@ impl Tallies {
     }
 }
 
+impl SubAssign for Tallies {
+    fn sub_assign(&mut self, other: Tallies) {
+        other.iter().for_each(|(signal, tally)| self.take(signal, tally));
+    }
+}
+
 impl AddAssign for Tallies {
     fn add_assign(&mut self, other: Tallies) {
         other.iter().for_each(|(signal, tally)| self.add(signal, tally));
