@@ -33,7 +33,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::data::Payload;
 use crate::dead_letter::DeadLetters;
@@ -53,6 +53,9 @@ const BUSY_WAIT: Duration = Duration::from_secs(1);
 
 /// How long past the deadline of a drain the lanes may take to write down what they give up.
 const ACCOUNT_TIME: Duration = Duration::from_secs(1);
+
+/// How long a durable queue may take to write down what was delivered. What it misses is delivered again.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 /// A running destination.
 #[derive(Debug)]
@@ -194,8 +197,11 @@ impl Destination {
         }
     }
 
-    /// Whether all its lanes run. If not while nobody drains it, the process is not healthy.
+    /// Whether all its lanes and its queue run. If not while nobody drains it, the process is not healthy.
     pub fn is_running(&self) -> bool {
+        if matches!(&self.way, Way::Log(lent) if !lent.queue.is_running()) {
+            return false;
+        }
         let tasks = self.tasks.lock();
         !tasks.is_empty() && tasks.iter().all(|task| !task.is_finished())
     }
@@ -268,7 +274,13 @@ impl Destination {
         }
         match &self.way {
             Way::Lanes { .. } => None,
-            Way::Log(lent) => lent.give_back().await.filter(|left| left.records > 0),
+            Way::Log(lent) => match timeout_at(last.max(Instant::now() + CLOSE_TIME), lent.give_back()).await {
+                Ok(left) => left.filter(|left| left.records > 0),
+                Err(_) => {
+                    tracing::error!(exporter = self.id, "the disk of the queue hangs: not waited for any longer");
+                    None
+                }
+            },
         }
     }
 }

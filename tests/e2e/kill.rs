@@ -17,8 +17,10 @@ use self::clients::Clients;
 use self::ledger::{Ledger, Totals};
 use crate::harness::{PATIENCE, Sluicebox};
 
-/// Requests that Sluicebox may have under way.
+/// Requests that a shard may have under way.
 const IN_FLIGHT: u64 = 2;
+/// Shards, at most.
+const SHARDS_MAX: u64 = 2;
 /// Records of one of them at most.
 const BATCH_RECORDS: u64 = 100;
 /// A round in so many has a plugin in its pipeline: compiling one takes longer than the round.
@@ -26,11 +28,14 @@ const ROUNDS_PER_PLUGIN: u64 = 40;
 /// Longest time between the start and the kill.
 const LIFE_MAX_MS: u64 = 150;
 
-fn pipeline(backend: SocketAddr, plugin: bool) -> String {
-    let (processors, stages) = match plugin {
-        true => ("processors: { drop: { config: { span.name: nobody } } }", "[drop]"),
-        false => ("", "[]"),
+/// The pipeline of a round. Rounds differ, so that every one meets what another kind has left.
+fn pipeline(backend: SocketAddr, round: u64) -> String {
+    let (processors, stages) = match round % ROUNDS_PER_PLUGIN {
+        0 => ("processors: { drop: { config: { span.name: nobody } } }", "[drop]"),
+        _ => ("", "[]"),
     };
+    let sync = if round % 3 == 0 { "{ interval: 50ms }" } else { "always" };
+    let shards = 1 + round % SHARDS_MAX;
     format!(
         "
 receivers:
@@ -40,11 +45,11 @@ exporters:
   otlp:
     endpoint: 'http://{backend}'
     max_in_flight: {IN_FLIGHT}
-    queue: {{ durable: ./queue, segment_bytes: 64KiB }}
+    queue: {{ durable: ./queue, sync: {sync}, max_bytes: 1MiB }}
     batch: {{ min_records: 40, max_records: {BATCH_RECORDS}, timeout: 5ms }}
     retry_on_failure: {{ initial_interval: 5ms, max_interval: 20ms }}
 service:
-  shards: 1
+  shards: {shards}
   telemetry: {{ endpoint: '127.0.0.1:0' }}
   pipelines: {{ traces: {{ receivers: [otlp], processors: {stages}, exporters: [otlp] }} }}
 "
@@ -64,8 +69,7 @@ async fn f41_nothing_acknowledged_is_lost_however_often_it_is_killed() {
     let mut folder = tempfile::tempdir().unwrap();
     let started = tokio::time::Instant::now();
     for round in 1..=rounds {
-        let with_plugin = round % ROUNDS_PER_PLUGIN == 0;
-        std::fs::write(folder.path().join("pipeline.yaml"), pipeline(backend.address, with_plugin)).unwrap();
+        std::fs::write(folder.path().join("pipeline.yaml"), pipeline(backend.address, round)).unwrap();
         let sluicebox = Sluicebox::run_in(folder, &["pipeline.yaml"]);
         let clients = Clients::start(3, &sluicebox, &ledger, &mut chance).await;
         tokio::time::sleep(Duration::from_millis(chance.below(LIFE_MAX_MS))).await;
@@ -98,6 +102,6 @@ fn judge(totals: Totals, rounds: u64) {
     assert_eq!(totals.missing, 0, "{totals}");
     assert!(totals.acknowledged > rounds, "hardly anything was sent: {totals}");
     // What is under way at a kill may come again, and what the backend took without saying so has to.
-    let in_flight = rounds * IN_FLIGHT * BATCH_RECORDS;
+    let in_flight = rounds * SHARDS_MAX * IN_FLIGHT * BATCH_RECORDS;
     assert!(totals.duplicates <= totals.ambiguous + in_flight, "{totals}, {in_flight} in flight");
 }

@@ -70,9 +70,13 @@ impl Lane {
                 biased;
                 Some(verdict) = under_way.next() => match verdict {
                     // Its room is free again: that is all there is to it.
-                    _ if !stopping || !source.is_durable() => {}
+                    _ if !source.is_durable() => {}
+                    // A delivery leaves a batch in the log only at the end, of which it may hear before this does.
                     Verdict::Undelivered => (open, batcher) = (false, batcher.emptied()),
-                    Verdict::Taken | Verdict::Refused => stalled.as_mut().reset(Instant::now() + STALL_MAX),
+                    Verdict::Taken | Verdict::Refused if stopping => {
+                        stalled.as_mut().reset(Instant::now() + STALL_MAX);
+                    }
+                    Verdict::Taken | Verdict::Refused => {}
                 },
                 entry = source.next(), if open && free => match entry {
                     Some(entry) => batcher.push(entry, Instant::now()),

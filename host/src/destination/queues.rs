@@ -45,6 +45,7 @@ struct Open {
 pub struct Lent {
     /// The queue.
     pub queue: Queue,
+    options: Options,
     /// None once it was given back.
     open: Mutex<Option<Arc<Open>>>,
     queues: Arc<Queues>,
@@ -82,7 +83,12 @@ impl Queues {
             }
         };
         directories.open.insert(spec.dir.clone(), Arc::downgrade(&open));
-        Ok(Lent { queue: open.queue.clone(), open: Mutex::new(Some(open)), queues: self.clone() })
+        Ok(Lent {
+            queue: open.queue.clone(),
+            options: Options::from(spec),
+            open: Mutex::new(Some(open)),
+            queues: self.clone(),
+        })
     }
 
     /// Whether a directory that cannot be opened now is about to be free.
@@ -92,9 +98,10 @@ impl Queues {
 }
 
 impl Lent {
-    /// Comes to deliver. What was found in the queue is the business of this process from now on.
+    /// Comes to deliver, with its own options. What was found in the queue is the business of this process from now on.
     pub(super) fn serve(&self) {
         let Some(open) = &*self.open.lock() else { return };
+        self.queue.reconfigure(&self.options);
         if !open.served.swap(true, Ordering::Relaxed) {
             open.meter.recovered(&self.queue.held_by_signal());
         }

@@ -107,7 +107,7 @@ impl Keeper {
     }
 
     fn expire(&self) {
-        let Some(max_age) = self.shared.options.max_age else { return };
+        let Some(max_age) = self.shared.options().max_age else { return };
         let mut state = self.shared.state.lock();
         let mut expired = state.expire_ready(&self.shared.meter);
         expired += state.expire_segments(&self.shared.meter);

@@ -191,19 +191,18 @@ impl Running {
         // Half of the time at most for clients, so that delivery has the other half.
         self.receivers.retire().drain(patience / 2).await;
         let left = |end: Instant| end.saturating_duration_since(Instant::now());
-        for left in destinations::drain(self.destinations.all(), Manner::Deliver, left(end)).await {
-            tracing::info!(
-                "{} records of exporter {} are kept in {} for the next start",
-                left.records,
-                left.exporter,
-                left.dir.display()
-            );
-        }
+        destinations::drain(self.destinations.all(), Manner::Deliver, left(end)).await.iter().for_each(tell_kept);
         while let Ok(Some(_)) = timeout(left(end), self.retiring.join_next()).await {}
         for task in self.shards.shutdown(end.max(Instant::now() + Duration::from_secs(1))).await {
             tracing::warn!(shard = task.shard, "{} × `{}` was cut off", task.count, task.task);
         }
     }
+}
+
+fn tell_kept(left: &Left) {
+    let Left { exporter, dir, bytes, records } = left;
+    let dir = dir.display();
+    tracing::info!("{records} records ({bytes} bytes) of exporter {exporter} are kept in {dir} for the next start");
 }
 
 /// Ends what only an old generation used, once its last request is through.
@@ -221,7 +220,9 @@ async fn retire(
     };
     // At once, since the next generation delivers from the same queues; requests that are under way still get in.
     let handing_over = destinations::drain(old.handed_over, Manner::HandOver, patience);
-    tokio::join!(requests, handing_over);
+    // Nobody took over if the process ends.
+    let ((), kept) = tokio::join!(requests, handing_over);
+    kept.iter().for_each(tell_kept);
     for left in destinations::drain(old.ended, Manner::Deliver, patience).await {
         let Left { exporter, dir, bytes, records } = &left;
         let dir = dir.display();

@@ -95,7 +95,7 @@ impl fmt::Display for Totals {
         let Totals { sent, acknowledged, received, missing, duplicates, ambiguous } = self;
         write!(
             f,
-            "{sent} spans sent, {acknowledged} acknowledged, {received} received, {missing} acknowledged and lost, \
+            "{sent} spans sent, {acknowledged} acknowledged, {received} received, {missing} acknowledged and not there, \
              {duplicates} received again ({ambiguous} taken without an answer)"
         )
     }

@@ -244,3 +244,29 @@ async fn f24_a_full_durable_queue_refuses_and_takes_again() {
     eventually(|| destination.offer(0, spans(&[&large])).is_ok()).await;
     drain(&destination, LONG).await;
 }
+
+#[tokio::test]
+async fn f98_an_heir_brings_its_own_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = Peer::grpc(unavailable(100_000)).await;
+    let (metrics, queues) = (Metrics::default(), Arc::default());
+    let sized = |bytes| {
+        let mut spec = durable(client(&peer.url), folder.path());
+        if let QueueSpec::Durable(durable) = &mut spec.queue {
+            durable.max_bytes = bytes;
+        }
+        spec
+    };
+    let old = start_on(&sized(64 << 10), &[Handle::current()], &metrics, &queues);
+    let large = "x".repeat(30_000);
+    while let Ok(mut charge) = old.offer(0, spans(&[&large])) {
+        assert_eq!(charge.wait().await, Verdict::Taken);
+    }
+    let heir = start_on(&sized(1 << 20), &[Handle::current()], &metrics, &queues);
+    for _ in 0..5 {
+        put(&heir, &[&large]).await;
+    }
+    for one in [old, heir] {
+        one.drain(End { deadline: Instant::now(), manner: Manner::HandOver }).await;
+    }
+}
