@@ -159,7 +159,7 @@ impl Queue {
             changed.as_mut().enable();
             let (next, reads) = {
                 let mut state = shared.state.lock();
-                (state.next(marks, &shared.meter), state.wants_reading())
+                (state.next(marks), state.wants_reading())
             };
             if reads {
                 shared.to_read.notify_one();

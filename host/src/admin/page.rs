@@ -8,7 +8,7 @@ use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
     AttemptLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels,
-    ReceiverLabels, ReloadLabels, RequestLabels, StageLabels,
+    QueueFailureLabels, ReceiverLabels, ReloadLabels, RequestLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -96,6 +96,7 @@ fn touch(metrics: &Metrics) {
     for family in [&metrics.exporter_queue_size, &metrics.exporter_queue_records, &metrics.exporter_queue_capacity] {
         family.get_or_create_owned(&exporter);
     }
+    touch_queue(metrics, &exporter);
     metrics.plugin_call_seconds.get_or_create_owned(&stage).observe(0.1);
     metrics.exporter_attempt_seconds.get_or_create_owned(&exporter).observe(0.1);
     let request = RequestLabels { receiver: text(), transport: "grpc", outcome: "ok" };
@@ -109,4 +110,17 @@ fn touch(metrics: &Metrics) {
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let decision = DecisionLabels { pipeline, processor, plugin, plugin_version, reason: text(), decision: "kept" };
     metrics.sampler_decisions.get_or_create_owned(&decision);
+}
+
+fn touch_queue(metrics: &Metrics, exporter: &ExporterLabels) {
+    let gauges = [&metrics.queue_entries, &metrics.queue_disk_bytes, &metrics.queue_segments];
+    for family in gauges.into_iter().chain([&metrics.queue_oldest_seconds]) {
+        family.get_or_create_owned(exporter);
+    }
+    for family in [&metrics.queue_syncs, &metrics.queue_quarantined, &metrics.queue_quarantined_bytes] {
+        family.get_or_create_owned(exporter);
+    }
+    metrics.queue_commit_seconds.get_or_create_owned(exporter).observe(0.1);
+    let failure = QueueFailureLabels { exporter: String::from("x"), act: "write" };
+    metrics.queue_failures.get_or_create_owned(&failure);
 }

@@ -94,7 +94,7 @@ impl Keeper {
             };
             let is_gone = removed.as_ref().map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true);
             if is_gone {
-                self.shared.state.lock().segments.remove(&gone.header.id);
+                self.shared.state.lock().forget_segment(gone.header.id, &self.shared.meter);
             } else {
                 self.check(Act::Remove, "remove a delivered segment", removed);
             }
@@ -108,18 +108,14 @@ impl Keeper {
 
     fn expire(&self) {
         let Some(max_age) = self.shared.options().max_age else { return };
+        let limit = now_ms().saturating_sub(u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX));
         let mut state = self.shared.state.lock();
-        let mut expired = state.expire_ready(&self.shared.meter);
-        expired += state.expire_segments(&self.shared.meter);
+        state.expire_ready(limit, &self.shared.meter);
+        state.expire_segments(limit, &self.shared.meter);
         let reads_on = state.wants_reading();
         drop(state);
         if reads_on {
             self.shared.to_read.notify_one();
-        }
-        let total = expired.total();
-        if total.entries > 0 {
-            let (exporter, entries, records) = (self.shared.meter.exporter(), total.entries, total.records);
-            tracing::warn!(exporter, entries, records, ?max_age, "entries of the queue were too old and dropped");
         }
     }
 

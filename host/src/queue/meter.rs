@@ -122,12 +122,17 @@ impl Meter {
         self.quarantined_bytes.inc_by(bytes);
     }
 
-    /// Records left the queue without being delivered.
+    /// Records left the queue without being delivered. Says so in the log.
     pub fn lost(&self, loss: Loss, tallies: &Tallies) {
         let reason = match loss {
             Loss::Expired => "expired",
             Loss::Damaged => "damaged",
         };
+        let Tally { entries, records, .. } = tallies.total();
+        if entries > 0 {
+            let exporter = self.exporter();
+            tracing::error!(exporter, entries, records, reason, "entries of the queue were dropped undelivered");
+        }
         for (signal, tally) in tallies.iter().filter(|(_, tally)| tally.records > 0) {
             let labels = LossLabels { signal, component: self.exporter.clone(), reason };
             self.metrics.dropped.get_or_create_owned(&labels).inc_by(tally.records);

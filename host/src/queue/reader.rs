@@ -132,6 +132,7 @@ impl Reader {
             }
         }
         state.position = Position { segment: id, at: end, sequence: state.position.sequence };
+        state.end_segment(&self.shared.meter);
         self.end(state, &lost);
         Ok(())
     }
@@ -165,12 +166,7 @@ impl Reader {
     fn end(&self, state: parking_lot::MutexGuard<'_, State>, lost: &Tallies) {
         state.show(&self.shared.meter);
         drop(state);
-        if lost.total().entries > 0 {
-            let total = lost.total();
-            let (exporter, entries, records) = (self.shared.meter.exporter(), total.entries, total.records);
-            tracing::error!(exporter, entries, records, "entries of the queue are damaged and lost");
-            self.shared.meter.lost(Loss::Damaged, lost);
-        }
+        self.shared.meter.lost(Loss::Damaged, lost);
         self.shared.to_keep.notify_one();
     }
 

@@ -339,14 +339,13 @@ impl State {
     }
 
     /// The oldest entry that can be handed out, once the cursor has the first `marks` marks.
-    pub fn next(&mut self, marks: u64, meter: &Meter) -> Next {
+    pub fn next(&mut self, marks: u64) -> Next {
         if self.phase != Phase::Open {
             return Next::Closed;
         }
         if self.marks_written < marks {
             return Next::Wait;
         }
-        self.expire_ready(meter);
         match self.ready.pop_first() {
             None => Next::Wait,
             Some((_, ready)) => {
@@ -378,18 +377,38 @@ impl State {
         self.returned.insert(sequence, location);
     }
 
-    /// The reader goes on to the next segment. What should have been in the last one and was not is lost.
+    /// The reader goes on to the next segment.
     pub fn next_segment(&mut self, meter: &Meter) {
         let Position { segment: id, sequence, .. } = self.position;
         let Some(next) = self.segments.range(id + 1..).next().map(|(_, segment)| segment.header) else { return };
         self.pass(sequence..next.first);
-        if let Some(segment) = self.segments.get_mut(&id) {
-            let lost = std::mem::take(&mut segment.unread);
-            self.held -= lost;
-            meter.lost(Loss::Damaged, &lost);
-        }
+        self.settle(id, meter);
         let sequence = sequence.max(next.first);
         self.position = Position { segment: next.id, at: HEADER_BYTES as u64, sequence };
+    }
+
+    /// The reader has come to the end of what will ever be in its segment.
+    pub fn end_segment(&mut self, meter: &Meter) {
+        let Position { segment: id, at, sequence } = self.position;
+        if let Some(end) = self.segments.get(&id).filter(|s| s.sealed && s.data_end <= at).map(|s| s.end) {
+            self.pass(sequence..end);
+            self.position.sequence = sequence.max(end);
+            self.settle(id, meter);
+        }
+    }
+
+    /// What should have been in a segment, and was not found, is lost.
+    fn settle(&mut self, id: u64, meter: &Meter) {
+        let Some(segment) = self.segments.get_mut(&id) else { return };
+        let lost = std::mem::take(&mut segment.unread);
+        self.held -= lost;
+        meter.lost(Loss::Damaged, &lost);
+    }
+
+    /// A segment's file is gone.
+    pub fn forget_segment(&mut self, id: u64, meter: &Meter) {
+        self.settle(id, meter);
+        self.segments.remove(&id);
     }
 
     /// The oldest entry that came back.
@@ -397,16 +416,9 @@ impl State {
         self.returned.pop_first()
     }
 
-    /// Entries that were taken before this are too old, in milliseconds since 1970.
-    fn expiry_ms(&self) -> Option<u64> {
-        let age = u64::try_from(self.options.max_age?.as_millis()).unwrap_or(u64::MAX);
-        Some(now_ms().saturating_sub(age))
-    }
-
-    /// Drops what is ready and too old.
-    pub fn expire_ready(&mut self, meter: &Meter) -> Tallies {
+    /// Drops what is ready and was taken before `limit`, in milliseconds since 1970.
+    pub fn expire_ready(&mut self, limit: u64, meter: &Meter) {
         let mut expired = Tallies::default();
-        let Some(limit) = self.expiry_ms() else { return expired };
         while let Some(first) = self.ready.first_entry().filter(|first| first.get().head.enqueued_ms < limit) {
             let head = first.remove().head;
             self.ready_bytes = self.ready_bytes.saturating_sub(u64::from(head.length));
@@ -414,13 +426,11 @@ impl State {
             expired.add(head.signal, head.tally());
         }
         meter.lost(Loss::Expired, &expired);
-        expired
     }
 
-    /// Drops whole segments that the reader has not come to and in which everything is too old.
-    pub fn expire_segments(&mut self, meter: &Meter) -> Tallies {
+    /// Drops whole segments that the reader has not come to and in which everything was taken before `limit`.
+    pub fn expire_segments(&mut self, limit: u64, meter: &Meter) {
         let mut expired = Tallies::default();
-        let Some(limit) = self.expiry_ms() else { return expired };
         let next = self.position.segment + 1;
         for segment in self.segments.range_mut(next..).map(|(_, s)| s).filter(|s| s.sealed && s.newest_ms < limit) {
             let unread = std::mem::take(&mut segment.unread);
@@ -431,7 +441,6 @@ impl State {
             expired += unread;
         }
         meter.lost(Loss::Expired, &expired);
-        expired
     }
 
     /// Segments of which everything is done with.

@@ -1,6 +1,11 @@
 //! What the queue promises, on real files and on a disk that fails.
 
 mod basics;
+mod bounds;
+mod disk;
+mod faults;
+mod model;
+mod power;
 
 use std::path::Path;
 use std::sync::Arc;
