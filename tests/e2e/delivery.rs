@@ -47,13 +47,18 @@ const DURABLE: &str = "queue: { durable: ./queue }";
 
 /// Waits until a metric has a value.
 async fn wait_for_metric(sluicebox: &Sluicebox, name: &str, value: f64) {
+    wait_for_series(sluicebox, name, &[], value).await;
+}
+
+/// Waits until the series with these labels have a value.
+async fn wait_for_series(sluicebox: &Sluicebox, name: &str, labels: &[&str], value: f64) {
     let reached = async {
-        while sluicebox.metric(name, &[]).await != value {
+        while sluicebox.metric(name, labels).await != value {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-        panic!("{name} is {}, not {value}", sluicebox.metric(name, &[]).await);
+        panic!("{name} is {}, not {value}", sluicebox.metric(name, labels).await);
     }
 }
 

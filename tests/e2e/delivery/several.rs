@@ -7,7 +7,7 @@ use sluicebox::data::Signal;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status};
 
-use super::{SOON, exporter, pipeline};
+use super::{QUEUED, SOON, exporter, pipeline, wait_for_series};
 use crate::client::GrpcClient;
 use crate::harness::{Sluicebox, wait_for};
 use crate::peer::{Mood, Peer};
@@ -53,7 +53,7 @@ async fn r50_e33_a_client_hears_success_only_when_every_destination_has_taken_ch
     wait_for("the one without a queue", || (none.taken().len() == 1).then_some(()), String::new);
     let queued = ["exporter=\"otlp/durable\"", "exporter=\"otlp/memory\""];
     for exporter in queued {
-        assert_eq!(sluicebox.metric("sluicebox_exporter_queue_records", &[exporter]).await, 5.0, "{exporter}");
+        wait_for_series(&sluicebox, QUEUED, &[exporter], 5.0).await;
     }
     timeout(Duration::from_millis(200), &mut call).await.expect_err("it was answered too early");
     none.becomes(Mood::content());
@@ -64,7 +64,7 @@ async fn r50_e33_a_client_hears_success_only_when_every_destination_has_taken_ch
     let refusal = client.export(Signal::Traces, encoded_spans("b", 5)).await.unwrap_err();
     assert_eq!(refusal.code(), Code::Unavailable);
     for exporter in queued {
-        assert_eq!(sluicebox.metric("sluicebox_exporter_queue_records", &[exporter]).await, 10.0, "{exporter}");
+        wait_for_series(&sluicebox, QUEUED, &[exporter], 10.0).await;
     }
     sluicebox.kill();
 }
