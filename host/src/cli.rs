@@ -4,6 +4,7 @@
 //! command line itself is wrong. Results go to standard output; problems, errors and the log to standard error.
 
 mod plugin;
+mod queue;
 mod run;
 mod schema;
 mod validate;
@@ -23,6 +24,7 @@ Examples:
   sluicebox validate pipelines/                Check every file of a folder
   sluicebox plugin new drop-probes             Write a plugin
   sluicebox plugin inspect drop                See what a plugin reads, and what config it takes
+  sluicebox queue inspect ./var/backend        See what waits in a durable queue
 
 Environment:
   SLUICEBOX_LOG  What is logged, instead of -v and -q: `warn,sluicebox::plugin=debug`
@@ -56,6 +58,8 @@ enum Verb {
     Schema(schema::Schema),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    #[command(subcommand)]
+    Queue(queue::Queue),
 }
 
 /// How a verb ended that did what it was asked to.
@@ -90,6 +94,7 @@ impl Cli {
             Verb::Validate(validate) => validate.run(),
             Verb::Schema(schema) => schema.run(),
             Verb::Plugin(plugin) => plugin.run(),
+            Verb::Queue(queue) => queue.run(),
         }
     }
 }

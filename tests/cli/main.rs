@@ -3,6 +3,7 @@
 mod arguments;
 mod goldens;
 mod plugins;
+mod queue;
 mod sluicebox;
 #[cfg(unix)]
 mod toolchain;
