@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 something is wrong (a problem in a pipeline file, a plugin that does not build), 2 the
 //! command line itself is wrong. Results go to standard output; problems, errors and the log to standard error.
 
+mod bench;
 mod plugin;
 mod queue;
 mod run;
@@ -60,6 +61,8 @@ enum Verb {
     Plugin(plugin::Plugin),
     #[command(subcommand)]
     Queue(queue::Queue),
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 /// How a verb ended that did what it was asked to.
@@ -95,6 +98,7 @@ impl Cli {
             Verb::Schema(schema) => schema.run(),
             Verb::Plugin(plugin) => plugin.run(),
             Verb::Queue(queue) => queue.run(),
+            Verb::Bench(bench) => bench.run(),
         }
     }
 }

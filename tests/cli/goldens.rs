@@ -19,7 +19,7 @@ pub fn assert_golden(name: &str, text: &str) {
 
 #[test]
 fn help_texts_are_as_they_were_agreed() {
-    let verbs: [&[&str]; 13] = [
+    let verbs: [&[&str]; 16] = [
         &[],
         &["run"],
         &["validate"],
@@ -33,6 +33,9 @@ fn help_texts_are_as_they_were_agreed() {
         &["queue", "inspect"],
         &["queue", "export"],
         &["queue", "drain"],
+        &["bench"],
+        &["bench", "load"],
+        &["bench", "sink"],
     ];
     for verb in verbs {
         let arguments = [verb, &["--help"]].concat();
