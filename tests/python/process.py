@@ -117,6 +117,10 @@ class Metrics:
         wanted = labels.items()
         return round(sum(value for name, has, value in self._samples if name == family and wanted <= has.items()))
 
+    def exact(self, family: str) -> float:
+        """The same sum of a whole family, with its fraction."""
+        return sum(value for name, _, value in self._samples if name == family)
+
     def total_of(self, families: re.Pattern) -> int:
         """The sum of all samples of families whose whole name matches."""
         return round(sum(value for name, _, value in self._samples if families.fullmatch(name)))

@@ -58,6 +58,8 @@ class Load:
 
     def __init__(self, binary: str, url: str, *arguments: str) -> None:
         command = [binary, "bench", "load", url, "--json", *arguments]
+        self.last: dict = {}
+        """The report, once it has ended."""
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -83,7 +85,8 @@ class Load:
         out, err = self._process.communicate(timeout=within_s)
         if not out:
             raise RuntimeError(f"the generator ended with {self._process.returncode}: {err}")
-        return json.loads(out)
+        self.last = json.loads(out)
+        return self.last
 
 
 def measured(binary: str, url: str, seconds: float, *arguments: str) -> dict:

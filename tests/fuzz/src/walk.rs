@@ -29,7 +29,7 @@ pub fn check(data: &[u8]) {
         }
         (bare, full) => panic!("accepted or not by the fields that are asked for: {bare:?} {full:?}"),
     };
-    assert!(meaning(signal, &bytes).is_ok(), "accepted, but prost does not decode it");
+    decodes(signal, &bytes);
     assert_eq!((bare.rows(), &bare.rejected), (full.rows(), &full.rejected));
     columns_are_sound(&full);
     unchanged(&bare);
@@ -108,5 +108,11 @@ pub fn again(batch: &Batch, spliced: &Bytes, records: u64) {
     assert_eq!(records, batch.live_rows() as u64);
     let walked = walk(spliced, &batch.projection, Limits::default()).expect("a spliced request is well-formed");
     assert_eq!((walked.rows() as u64, walked.rejected.len()), (records, 0));
-    assert!(meaning(batch.signal(), spliced).is_ok(), "spliced, but prost does not decode it");
+    decodes(batch.signal(), spliced);
+}
+
+fn decodes(signal: Signal, request: &[u8]) {
+    if let Err(error) = meaning(signal, request) {
+        panic!("accepted, but prost does not decode it: {error}");
+    }
 }
