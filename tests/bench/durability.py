@@ -5,7 +5,7 @@ from rig import measured
 
 QUEUES = {
     "memory": "queue: memory",
-    "durable, sync: interval": "queue: { durable: ./var, sync: interval }",
+    "durable, sync: {interval: 1s}": "queue: { durable: ./var, sync: { interval: 1s } }",
     "durable, sync: always": "queue: { durable: ./var, sync: always }",
 }
 CLIENTS = (1, 8, 64)
