@@ -14,6 +14,7 @@ pub mod config;
 pub mod data;
 pub mod destination;
 pub mod exporter;
+pub mod gate;
 pub mod plugin;
 pub mod receiver;
 pub mod report;

@@ -1,5 +1,7 @@
 //! What is measured: projections, edits and chains, for the timed benches and the counted ones.
 
+#![allow(dead_code, reason = "each program uses what it measures")]
+
 use std::sync::Arc;
 
 use sluicebox::chain::{Chain, StepSpec, build};
@@ -51,8 +53,16 @@ pub const TRANSFORM: Plug = (
     r#"{"actions": [{"set": "span.attributes[\"deployment\"]", "value": "production"}, {"delete": "span.attributes[\"user.id\"]"}]}"#,
 );
 
+/// Masks what it finds in all attributes.
+pub const REDACT: Plug = ("redact", "{}");
+
 /// A chain of standard plugins, for one shard.
 pub fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
+    chain_on(runtime, engine, plugs, 1)
+}
+
+/// A chain of standard plugins, for so many shards.
+pub fn chain_on(runtime: &Runtime, engine: &Engine, plugs: &[Plug], shards: usize) -> Chain {
     let metrics = Metrics::default();
     let stages = plugs.iter().enumerate().map(|(index, (name, config))| {
         let plugin = Plugin::load(engine, standard::bytes(name).expect("a standard plugin")).expect("it loads");
@@ -71,6 +81,6 @@ pub fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
         };
         StepSpec { id, stage: Stage::new(&plugin, context).expect("it fits"), on_error: OnError::Pass }
     });
-    let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), 1, &metrics));
+    let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), shards, &metrics));
     chain.map_err(|(_, fault)| fault).expect("it builds")
 }

@@ -17,7 +17,7 @@ use sluicebox::data::walk::{Limits, walk};
 use sluicebox::plugin::{CodeCache, Engine};
 use tokio::runtime::Builder;
 
-use cases::{FILTER, FIVE_FIELDS, Plug, SAMPLER, TRANSFORM, chain, edit, projection};
+use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, projection};
 
 /// Records of the request that every stage is given.
 const RECORDS: usize = 1000;
@@ -38,7 +38,7 @@ const STAGES: [Stage; 13] = [
     ("chain/10-filters", |bytes, times| chained(bytes, times, &[FILTER; 10])),
     ("chain/sampler", |bytes, times| chained(bytes, times, &[SAMPLER])),
     ("chain/transform", |bytes, times| chained(bytes, times, &[TRANSFORM])),
-    ("chain/redact", |bytes, times| chained(bytes, times, &[("redact", "{}")])),
+    ("chain/redact", |bytes, times| chained(bytes, times, &[REDACT])),
 ];
 
 fn walked(bytes: &Bytes, times: usize, paths: &[&str]) {

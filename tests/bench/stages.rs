@@ -19,7 +19,7 @@ use sluicebox::data::walk::{Limits, walk};
 use sluicebox::plugin::Engine;
 use tokio::runtime::Builder;
 
-use cases::{FILTER, FIVE_FIELDS, Plug, SAMPLER, TRANSFORM, chain, edit, projection};
+use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, projection};
 
 const SIZES: [usize; 3] = [10, 100, 1000];
 
@@ -96,7 +96,7 @@ fn chains(criterion: &mut Criterion) {
         ("chain/sampler", vec![SAMPLER]),
         ("chain/transform", vec![TRANSFORM]),
         ("chain/filter+sampler+transform", vec![FILTER, SAMPLER, TRANSFORM]),
-        ("chain/redact", vec![("redact", "{}")]),
+        ("chain/redact", vec![REDACT]),
     ];
     for (name, plugs) in cases {
         let chain = chain(&runtime, &engine, &plugs);

@@ -7,11 +7,13 @@
 mod delivery;
 mod exporter;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 
 pub(super) use delivery::*;
 pub(super) use exporter::*;
 pub(super) use receiver::*;
+pub(super) use security::*;
 pub(super) use service::*;
 pub(super) use stage::*;
