@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CALIBRATION_S = 6
 SETTLES_WITHIN_S = 120
 MEMORY_GROWTH_MAX = 0.10
-"""How much of its mean the resident memory may grow by over the run, beyond what noise explains."""
+"""How much of its mean the most resident memory may grow by, from the first half of the run to the second."""
 MEMORY_GROWTH_FREE = 16 * 2**20
 FDS_GROWTH_MAX = 8
 
@@ -52,6 +52,8 @@ processors:
     plugin: ./misbehaves.wasm
     config: {{ behaviour: unreachable, when: poison }}
     grants: [metrics, state, clock, random]
+    # Long enough for a machine that does other work: faults have to be those of the poison.
+    limits: {{ deadline: 10s }}
     on_error: drop
 exporters:
   otlp/backend:

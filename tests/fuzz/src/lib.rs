@@ -6,6 +6,7 @@
 pub mod answers;
 pub mod config;
 pub mod edits;
+pub mod frames;
 pub mod inflate;
 mod input;
 pub mod json;
@@ -16,10 +17,11 @@ pub mod walk;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("answers", answers::check),
     ("config", config::check),
     ("edits", edits::check),
+    ("frames", frames::check),
     ("inflate", inflate::check),
     ("json", json::check),
     ("walk", walk::check),

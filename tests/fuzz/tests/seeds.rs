@@ -31,6 +31,7 @@ fn seeds_are_written() {
     }
     json_corners();
     bodies();
+    frames();
     answers();
     configs();
 }
@@ -70,6 +71,16 @@ fn bodies() {
     let zstd = zstd::bulk::compress(plain, 3).unwrap();
     keep("inflate", "seed-zstd", &[&[b'z', 0xff, 0xff, 9], &zstd[..]]);
     keep("inflate", "seed-plain", &[&[0, 40, 0, 9], plain]);
+}
+
+/// Frames, then damage: so many places, each with the bits to flip, then where the file is cut.
+fn frames() {
+    let three = b"\x03\x05first\x06second\x05third";
+    keep("frames", "seed-whole", &[three]);
+    keep("frames", "seed-head-damaged", &[three, &[1, 10, 0, 0xff]]);
+    keep("frames", "seed-payload-damaged", &[three, &[1, 46, 0, 1]]);
+    keep("frames", "seed-cut", &[three, &[0, 120, 0, b'c']]);
+    keep("frames", "seed-mark-in-payload", &[&[2, 4], b"\xf1SqF", &[4], b"\xf1SqF", &[1, 0, 0, 1]]);
 }
 
 fn answers() {
