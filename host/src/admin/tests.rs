@@ -188,42 +188,54 @@ async fn status_tells_what_runs() {
           "id": "file",
           "queue_bytes": 512,
           "queue_records": 3,
-          "capacity": 1024
+          "capacity": 1024,
+          "recovered_records": 0
         }
       ],
+      "left_behind": [],
       "last_reload": {
         "at": …,
         "outcome": "refused",
         "generation": 2,
         "error": "p.yaml:3: unknown key `exprters`"
       },
+      "queued": 3,
       "accounting": {
         "traces": {
           "accepted": 5,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "metrics": {
           "accepted": 0,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "logs": {
           "accepted": 0,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         }
       }
     }
