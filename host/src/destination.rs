@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::spec::{BatchSpec, Encoding, ExporterSpec, QueueSpec, TargetSpec};
 use crate::data::Payload;
-use crate::exporter::{BuildError, Exporter};
+use crate::exporter::{Access, BuildError, Exporter};
 use crate::telemetry::metrics::Metrics;
 use batch::{Batcher, Entry};
 use charge::{ENTRY_BYTES, Held, Room};
@@ -152,12 +152,13 @@ impl Destination {
         let meter = Arc::new(Meter::new(id, capacity, metrics));
         let (stop_tx, stop) = Stop::channel();
         let places = (capacity / ENTRY_BYTES).saturating_add(1).min(tokio::sync::Semaphore::MAX_PERMITS);
+        let access = Access::open(id, &spec.target, metrics)?;
         let mut lanes = Vec::with_capacity(lane_count);
         let mut ready = Vec::with_capacity(lane_count);
         for shard in shards.iter().take(lane_count) {
             let exporter = {
                 let _runtime = shard.enter();
-                Exporter::build(&spec.target)?
+                Exporter::build(&spec.target, &access)?
             };
             let (sender, entries) = mpsc::channel(places);
             let batcher = Batcher::new(&batch, meter.clone());

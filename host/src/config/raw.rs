@@ -9,9 +9,11 @@ mod exporter;
 mod receiver;
 mod service;
 mod stage;
+mod tls;
 
 pub(super) use delivery::*;
 pub(super) use exporter::*;
 pub(super) use receiver::*;
 pub(super) use service::*;
 pub(super) use stage::*;
+pub(super) use tls::*;

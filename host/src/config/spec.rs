@@ -7,6 +7,7 @@ mod receiver;
 mod secret;
 mod service;
 mod stage;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use receiver::*;
 pub use secret::*;
 pub use service::*;
 pub use stage::*;
+pub use tls::*;
 
 /// Everything that one `run` was given: the union of its files.
 #[derive(Clone, Debug, PartialEq, Default)]

@@ -17,6 +17,13 @@ pub fn parse(text: &str) -> Result<Uri, BuildError> {
     }
 }
 
+/// The same address with `http`, for a library that would add TLS of its own to an `https` one.
+pub fn without_tls(uri: &Uri) -> Result<Uri, BuildError> {
+    let mut parts = uri.clone().into_parts();
+    parts.scheme = Some(http::uri::Scheme::HTTP);
+    Uri::from_parts(parts).map_err(|error| refused(&uri.to_string(), error.to_string()))
+}
+
 /// The error of an endpoint that cannot be used; a user and password in it are not shown (E36).
 pub fn refused(text: &str, why: impl Into<String>) -> BuildError {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));

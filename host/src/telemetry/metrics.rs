@@ -111,6 +111,17 @@ pub struct AttemptLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of credentials that an exporter reads anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CredentialLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `tls`, `bearer_token`, `password`, `client_secret`, `access_token`.
+    pub credential: &'static str,
+    /// `applied` or `refused`.
+    pub outcome: &'static str,
+}
+
 /// Labels of what is counted for a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct PipelineLabels {
@@ -199,6 +210,7 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub reloads: Family<ReloadLabels, Counter>,
     pub generation: Family<PipelineLabels, Gauge>,
 }
@@ -255,6 +267,10 @@ impl Metrics {
             exporter_queue_capacity: family!(
                 "otelcol_exporter_queue_capacity",
                 "Bytes that the exporter's queue may hold"
+            ),
+            exporter_credentials: family!(
+                "sluicebox_exporter_credential_reloads",
+                "Certificates, secrets and tokens of an exporter that were read anew, by what became of them"
             ),
             reloads: family!("sluicebox_reloads", "Reloads, by outcome"),
             generation: family!("sluicebox_pipeline_generation", "The generation that a pipeline runs, counted from 1"),

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BatchSpec, QueueSpec, RetrySpec, Secret};
+use super::{BatchSpec, QueueSpec, RetrySpec, Secret, TlsClientSpec};
 use crate::data::Signal;
 
 /// A destination: where to, and what lies between it and the pipeline.
@@ -60,19 +60,6 @@ pub struct OtlpHttpClientSpec {
     pub encoding: Encoding,
     /// Whole URL of a signal, used as it is, instead of base and path.
     pub endpoints: BTreeMap<Signal, String>,
-}
-
-/// Certificates of a client.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct TlsClientSpec {
-    /// Roots that are trusted instead of the system's, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// The client's own certificate, PEM; with `key_file`.
-    pub cert_file: Option<PathBuf>,
-    /// The client's own key, PEM; with `cert_file`.
-    pub key_file: Option<PathBuf>,
-    /// Name in the server's certificate, if it is not the endpoint's.
-    pub server_name: Option<String>,
 }
 
 /// Compression of a request or a file.
