@@ -2,6 +2,7 @@
 
 mod accounting;
 mod client;
+mod fault_proxy;
 mod harness;
 mod peer;
 mod plugins;
@@ -9,5 +10,6 @@ mod protocol;
 mod reload;
 mod requests;
 mod sdk;
+mod sending;
 mod start;
 mod topology;
