@@ -12,11 +12,16 @@
 //! without a deadline. A network target has one lane a shard; a file and the console have one lane in all.
 
 pub mod backoff;
+pub mod balance;
 pub mod batch;
 pub mod charge;
+pub mod circuit;
 pub mod delivery;
+pub mod ends;
 pub mod lane;
 pub mod meter;
+pub mod names;
+pub mod route;
 pub mod stop;
 
 #[cfg(test)]
@@ -33,13 +38,16 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::spec::{BatchSpec, Encoding, ExporterSpec, QueueSpec, TargetSpec};
 use crate::data::Payload;
-use crate::exporter::{Access, BuildError, Exporter};
+use crate::exporter::{Access, BuildError};
 use crate::telemetry::metrics::Metrics;
 use batch::{Batcher, Entry};
 use charge::{ENTRY_BYTES, Held, Room};
 use delivery::{Answerable, Courier};
+use ends::Ends;
 use lane::Lane;
 use meter::Meter;
+use names::Names;
+use route::Route;
 use stop::{Stop, StopTx};
 
 pub use charge::{Charge, Verdict};
@@ -64,6 +72,7 @@ pub struct Destination {
     room: Arc<Room>,
     meter: Arc<Meter>,
     answerable: Answerable,
+    endpoints: Vec<String>,
     lanes: Vec<mpsc::Sender<Entry>>,
     stop: StopTx,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -155,28 +164,39 @@ impl Destination {
         let access = Access::open(id, &spec.target, metrics)?;
         let mut lanes = Vec::with_capacity(lane_count);
         let mut ready = Vec::with_capacity(lane_count);
-        for shard in shards.iter().take(lane_count) {
-            let exporter = {
+        let ends = Arc::new(Ends::new(id, &spec.target, metrics));
+        for (number, shard) in shards.iter().enumerate().take(lane_count) {
+            let route = {
                 let _runtime = shard.enter();
-                Exporter::build(&spec.target, &access)?
+                Route::build(&spec.target, &access, Arc::clone(&ends), number)?
             };
             let (sender, entries) = mpsc::channel(places);
             let batcher = Batcher::new(&batch, meter.clone());
             let (retry, stop, meter) = (spec.retry.clone(), stop.clone(), meter.clone());
-            let courier = Courier { exporter, retry, answerable, meter, stop };
+            let courier = Courier { route, retry, answerable, meter, stop };
             lanes.push(sender);
             ready.push((shard, Lane { entries, batcher, courier, in_flight_max }));
         }
         // Nothing runs before everything is built.
-        let tasks = ready.into_iter().map(|(shard, lane)| shard.spawn(lane.run())).collect();
+        let mut tasks: Vec<_> = ready.into_iter().map(|(shard, lane)| shard.spawn(lane.run())).collect();
+        if let (Some(names), Some(shard)) = (Names::of(&spec.target, &ends), shards.first()) {
+            tasks.push(shard.spawn(names.watch(stop, names::system)));
+        }
+        let endpoints = ends.names();
         let room = Room::new(capacity, meter.clone());
         let id = id.to_owned();
-        Ok(Arc::new(Destination { id, room, meter, answerable, lanes, stop: stop_tx, tasks: Mutex::new(tasks) }))
+        let tasks = Mutex::new(tasks);
+        Ok(Arc::new(Destination { id, room, meter, answerable, endpoints, lanes, stop: stop_tx, tasks }))
     }
 
     /// The id of its exporter.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The URLs that it sends to, as the metrics name them.
+    pub fn endpoints(&self) -> &[String] {
+        &self.endpoints
     }
 
     /// Bytes that it holds: queued, merged or being sent.

@@ -12,6 +12,7 @@
 pub mod access;
 pub mod answer;
 pub mod calendar;
+pub mod clients;
 pub mod compress;
 pub mod connector;
 pub mod debug;

@@ -31,6 +31,20 @@ pub enum Fault {
     Reset,
 }
 
+/// What every connection looks at.
+#[derive(Clone, Copy)]
+struct Weather {
+    fault: Fault,
+    /// Connections before this one are forgotten: none of their bytes moves any more.
+    forgotten: usize,
+}
+
+impl Weather {
+    fn is(self, number: usize) -> Fault {
+        if number < self.forgotten { Fault::Blackhole } else { self.fault }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     There,
@@ -41,7 +55,7 @@ enum Way {
 pub struct FaultProxy {
     /// Where it listens.
     pub address: SocketAddr,
-    fault: watch::Sender<Fault>,
+    weather: watch::Sender<Weather>,
     accepted: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
@@ -57,7 +71,7 @@ impl FaultProxy {
     pub async fn before(backend: SocketAddr) -> FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (fault, faults) = watch::channel(Fault::None);
+        let (weather, reports) = watch::channel(Weather { fault: Fault::None, forgotten: 0 });
         let accepted = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&accepted);
         let task = tokio::spawn(async move {
@@ -66,14 +80,14 @@ impl FaultProxy {
                 tokio::select! {
                     connection = listener.accept() => {
                         let Ok((client, _)) = connection else { return };
-                        counter.fetch_add(1, Ordering::SeqCst);
-                        connections.spawn(serve(client, backend, faults.clone()));
+                        let number = counter.fetch_add(1, Ordering::SeqCst);
+                        connections.spawn(serve(client, backend, Faults { number, reports: reports.clone() }));
                     }
                     Some(_) = connections.join_next() => {}
                 }
             }
         });
-        FaultProxy { address, fault, accepted, task }
+        FaultProxy { address, weather, accepted, task }
     }
 
     /// Its address as a URL.
@@ -83,7 +97,12 @@ impl FaultProxy {
 
     /// From now on the network does this.
     pub fn becomes(&self, fault: Fault) {
-        self.fault.send_replace(fault);
+        self.weather.send_modify(|weather| weather.fault = fault);
+    }
+
+    /// Forgets the connections that are open, for good, as a firewall does that was started anew: neither side is told.
+    pub fn forget(&self) {
+        self.weather.send_modify(|weather| weather.forgotten = self.connections());
     }
 
     /// Connections that were made to it so far.
@@ -101,18 +120,36 @@ impl FaultProxy {
     }
 }
 
+/// The faults of one connection.
+#[derive(Clone)]
+struct Faults {
+    number: usize,
+    reports: watch::Receiver<Weather>,
+}
+
+impl Faults {
+    /// Waits for one that the test wants; for ever, if the proxy is gone.
+    async fn wait_for(&mut self, wanted: impl Fn(Fault) -> bool) -> Fault {
+        let number = self.number;
+        let found = self.reports.wait_for(|weather| wanted(weather.is(number))).await.map(|weather| weather.is(number));
+        match found {
+            Ok(fault) => fault,
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
 /// One connection, until either side ends it or the network resets it.
-async fn serve(mut client: TcpStream, backend: SocketAddr, faults: watch::Receiver<Fault>) {
+async fn serve(mut client: TcpStream, backend: SocketAddr, mut faults: Faults) {
     let mut resets = faults.clone();
-    let mut moves = faults.clone();
     let connected = async {
         // A connection that comes into a hole is made as soon as there is none.
-        let _ = moves.wait_for(|fault| *fault != Fault::Blackhole).await;
+        faults.wait_for(|fault| fault != Fault::Blackhole).await;
         TcpStream::connect(backend).await
     };
     let backend = tokio::select! {
         connected = connected => connected,
-        _ = resets.wait_for(|fault| *fault == Fault::Reset) => return reset(client),
+        _ = resets.wait_for(|fault| fault == Fault::Reset) => return reset(client),
     };
     let Ok(mut backend) = backend else { return reset(client) };
     let ended = {
@@ -123,7 +160,7 @@ async fn serve(mut client: TcpStream, backend: SocketAddr, faults: watch::Receiv
                 carry(from_client, to_backend, Way::There, faults.clone()),
                 carry(from_backend, to_client, Way::Back, faults.clone()),
             ) } => true,
-            _ = resets.wait_for(|fault| *fault == Fault::Reset) => false,
+            _ = resets.wait_for(|fault| fault == Fault::Reset) => false,
         }
     };
     if !ended {
@@ -138,17 +175,16 @@ fn reset(stream: TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-async fn carry(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, way: Way, mut faults: watch::Receiver<Fault>) {
+async fn carry(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, way: Way, mut faults: Faults) {
     let mut piece = vec![0; 64 << 10];
-    let held = |fault: &Fault| match fault {
-        Fault::Blackhole | Fault::Reset => true,
-        Fault::Mute => way == Way::Back,
-        Fault::None | Fault::Delay(_) => false,
+    let moves = |fault: Fault| match fault {
+        Fault::Blackhole | Fault::Reset => false,
+        Fault::Mute => way == Way::There,
+        Fault::None | Fault::Delay(_) => true,
     };
     loop {
         let read = from.read(&mut piece).await.unwrap_or(0);
-        let Ok(fault) = faults.wait_for(|fault| !held(fault)).await.map(|fault| *fault) else { return };
-        if let Fault::Delay(time) = fault {
+        if let Fault::Delay(time) = faults.wait_for(moves).await {
             tokio::time::sleep(time).await;
         }
         let sent = match piece.get(..read) {

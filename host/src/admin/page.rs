@@ -7,8 +7,8 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels, ReceiverLabels,
-    ReloadLabels, RequestLabels, StageLabels,
+    AttemptLabels, DecisionLabels, EndpointLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels,
+    ReceiverLabels, ReloadLabels, RequestLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -98,6 +98,7 @@ fn touch(metrics: &Metrics) {
     metrics.exporter_attempts.get_or_create_owned(&AttemptLabels { exporter: text(), outcome: "ok" });
     metrics.reloads.get_or_create_owned(&ReloadLabels { outcome: "applied" });
     metrics.generation.get_or_create_owned(&PipelineLabels { pipeline: text() });
+    metrics.exporter_circuit.get_or_create_owned(&EndpointLabels { exporter: text(), endpoint: text() });
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let fault = FaultLabels { pipeline, processor, plugin, plugin_version, fault: "trap" };
     metrics.plugin_faults.get_or_create_owned(&fault);

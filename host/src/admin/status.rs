@@ -93,6 +93,17 @@ pub struct ExporterStatus {
     pub queue_records: i64,
     /// Bytes that may wait.
     pub capacity: i64,
+    /// Where it sends to; empty for files and the console.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// One endpoint of a destination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EndpointStatus {
+    /// `http://backend:4317`.
+    pub endpoint: String,
+    /// `closed` (it works), `half-open` or `open` (it is left alone for a while).
+    pub circuit: &'static str,
 }
 
 /// How a reload ended.

@@ -70,7 +70,7 @@ fn serving() -> Serving {
         stages: vec![stage],
         exporters: texts(&["file"]),
     };
-    Serving { generation: 2, pipelines: vec![pipeline], exporters: texts(&["file"]) }
+    Serving { generation: 2, pipelines: vec![pipeline], exporters: texts(&["file"]), endpoints: Default::default() }
 }
 
 #[tokio::test]
@@ -187,7 +187,8 @@ async fn status_tells_what_runs() {
           "id": "file",
           "queue_bytes": 512,
           "queue_records": 3,
-          "capacity": 1024
+          "capacity": 1024,
+          "endpoints": []
         }
       ],
       "last_reload": {

@@ -5,6 +5,7 @@ mod exporter;
 mod pipeline;
 mod receiver;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 

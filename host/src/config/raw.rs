@@ -8,6 +8,7 @@ mod delivery;
 mod exporter;
 mod receiver;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 
@@ -15,5 +16,6 @@ pub(super) use delivery::*;
 pub(super) use exporter::*;
 pub(super) use receiver::*;
 pub(super) use service::*;
+pub(super) use spread::*;
 pub(super) use stage::*;
 pub(super) use tls::*;

@@ -6,6 +6,7 @@ mod exporter;
 mod receiver;
 mod secret;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 
@@ -19,6 +20,7 @@ pub use exporter::*;
 pub use receiver::*;
 pub use secret::*;
 pub use service::*;
+pub use spread::*;
 pub use stage::*;
 pub use tls::*;
 

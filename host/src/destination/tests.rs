@@ -17,6 +17,7 @@ use tonic::{Code, Status};
 use super::*;
 use crate::config::spec::{BatchSpec, Compression, FileSpec, OtlpClientSpec, OtlpHttpClientSpec, RetrySpec};
 use crate::data::Signal;
+use crate::exporter::Exporter;
 use crate::exporter::testing::{Peer, Reply, client, eventually, names, spans};
 use crate::telemetry::metrics::{AttemptLabels, ExporterLabels, LossLabels};
 

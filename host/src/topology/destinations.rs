@@ -56,6 +56,11 @@ impl Destinations {
         self.running.keys()
     }
 
+    /// The URLs that each sends to.
+    pub(super) fn endpoints(&self) -> BTreeMap<String, Vec<String>> {
+        self.running.iter().map(|(id, (_, destination))| (id.clone(), destination.endpoints().to_vec())).collect()
+    }
+
     /// Those that are not in `other`.
     pub(super) fn without(&self, other: &Destinations) -> Vec<Arc<Destination>> {
         let others: Vec<_> = other.running.values().map(|(_, destination)| Arc::as_ptr(destination)).collect();

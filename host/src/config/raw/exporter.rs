@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Batch, Queue, Retry, Tls};
+use super::{Balance, Batch, CircuitBreaker, Endpoint, Queue, Retry, Tls};
 use crate::config::spec::Secret;
 use crate::config::value::{Size, Time};
 
@@ -57,6 +57,17 @@ exporter! {
         pub tls: Tls,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
+        /// Several endpoints instead of `endpoint`: URLs, or `{endpoint: URL, weight: 3}`.
+        pub endpoints: Option<Vec<Endpoint>>,
+        /// Which of several endpoints is next. Default: each in turn.
+        pub balance: Option<Balance>,
+        /// How often names of endpoints are resolved anew; connections move to new addresses. 0: only when a connection
+        /// is made. Default 30s.
+        pub dns_refresh: Option<Time>,
+        /// When an endpoint that fails is left alone for a while.
+        pub circuit_breaker: CircuitBreaker,
+        /// Connections of one shard to one endpoint. Default 1.
+        pub connections: Option<u64>,
     }
 }
 
@@ -85,6 +96,15 @@ exporter! {
         pub tls: Tls,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
+        /// Several endpoints instead of `endpoint`: URLs, or `{endpoint: URL, weight: 3}`.
+        pub endpoints: Option<Vec<Endpoint>>,
+        /// Which of several endpoints is next. Default: each in turn.
+        pub balance: Option<Balance>,
+        /// How often names of endpoints are resolved anew; connections move to new addresses. 0: only when a connection
+        /// is made. Default 30s.
+        pub dns_refresh: Option<Time>,
+        /// When an endpoint that fails is left alone for a while.
+        pub circuit_breaker: CircuitBreaker,
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BatchSpec, QueueSpec, RetrySpec, Secret, TlsClientSpec};
+use super::{BatchSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec};
 use crate::data::Signal;
 
 /// A destination: where to, and what lies between it and the pipeline.
@@ -37,7 +37,7 @@ pub enum TargetSpec {
 /// A client of OTLP/gRPC; also the common part of OTLP/HTTP's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtlpClientSpec {
-    /// `http://host:port` or `https://…`.
+    /// `http://host:port` or `https://…`; the first one, if there is a list of them in `spread`.
     pub endpoint: String,
     /// Compression of requests. Default none.
     pub compression: Compression,
@@ -49,6 +49,8 @@ pub struct OtlpClientSpec {
     pub tls: TlsClientSpec,
     /// Concurrent requests of one shard. Default 4.
     pub max_in_flight: NonZeroUsize,
+    /// Several endpoints, several connections, and when an endpoint is left alone.
+    pub spread: SpreadSpec,
 }
 
 /// A client of OTLP/HTTP.
