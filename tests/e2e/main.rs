@@ -10,6 +10,7 @@ mod protocol;
 mod reload;
 mod requests;
 mod sdk;
+mod security;
 mod sending;
 mod start;
 mod topology;

@@ -4,6 +4,7 @@ mod delivery;
 mod exporter;
 mod pipeline;
 mod receiver;
+mod security;
 mod service;
 mod spread;
 mod stage;

@@ -7,6 +7,7 @@
 mod delivery;
 mod exporter;
 mod receiver;
+mod security;
 mod service;
 mod spread;
 mod stage;
@@ -15,6 +16,7 @@ mod tls;
 pub(super) use delivery::*;
 pub(super) use exporter::*;
 pub(super) use receiver::*;
+pub(super) use security::*;
 pub(super) use service::*;
 pub(super) use spread::*;
 pub(super) use stage::*;

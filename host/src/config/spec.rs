@@ -1,10 +1,13 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod cors;
 mod delivery;
 mod exporter;
+mod password;
 mod receiver;
 mod secret;
+mod security;
 mod service;
 mod spread;
 mod stage;
@@ -15,10 +18,13 @@ use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use cors::*;
 pub use delivery::*;
 pub use exporter::*;
+pub use password::*;
 pub use receiver::*;
 pub use secret::*;
+pub use security::*;
 pub use service::*;
 pub use spread::*;
 pub use stage::*;
