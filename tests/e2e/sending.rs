@@ -1,6 +1,8 @@
 //! Sending: what the exporters do when backends and the network between fail.
 
 mod endpoints;
+mod form;
+mod http_backend;
 mod network;
 mod verdicts;
 
@@ -15,11 +17,13 @@ const SENT: &str = "otelcol_exporter_sent_spans_total";
 /// Retries and circuits that are quick enough for a test.
 const QUICK: &str = "retry_on_failure: { initial_interval: 50ms, max_interval: 200ms }";
 
-/// A pipeline from OTLP/HTTP to one exporter of a type, with these settings, that does not merge requests.
+/// A pipeline from OTLP/HTTP to one exporter of a type, with these settings, that does not merge requests unless they
+/// say so.
 fn pipeline(exporter_type: &str, settings: &str) -> String {
+    let batch = if settings.contains("batch:") { "" } else { ", batch: { min_records: 1 }" };
     format!(
         "receivers:\n  otlp: {{ protocols: {{ http: {{ endpoint: 127.0.0.1:0 }} }} }}\n\
-         exporters:\n  {exporter_type}/out: {{ {settings}, batch: {{ min_records: 1 }} }}\n\
+         exporters:\n  {exporter_type}/out: {{ {settings}{batch} }}\n\
          service:\n  shards: 2\n  telemetry: {{ endpoint: 127.0.0.1:0 }}\n  pipelines:\n    \
          traces: {{ receivers: [otlp], exporters: [{exporter_type}/out] }}\n"
     )

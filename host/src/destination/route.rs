@@ -119,3 +119,58 @@ impl Attempt<'_> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::spec::{Encoding, OtlpHttpClientSpec};
+    use crate::exporter::testing::{Peer, client, spans};
+    use crate::telemetry::metrics::Metrics;
+
+    #[tokio::test]
+    async fn f37_new_requests_go_over_new_connections_when_an_endpoint_has_moved() {
+        let peer = Peer::http([]).await;
+        let (client, encoding) = (client(&peer.url), Encoding::Protobuf);
+        let target = TargetSpec::OtlpHttp(OtlpHttpClientSpec { client, encoding, endpoints: BTreeMap::new() });
+        let ends = Arc::new(Ends::new("otlphttp", &target, &Metrics::default()));
+        let route = Route::build(&target, &Access::default(), Arc::clone(&ends), 0).unwrap();
+        let frames = route.prepare(Signal::Traces, &[spans(&["a"]).bytes]).await.unwrap();
+        let (_stop_tx, stop) = Stop::channel();
+        for moves in [false, false, true, false] {
+            if moves {
+                ends.moved(0);
+            }
+            let attempt = route.passage(&mut Round::default(), &stop, || true).await.unwrap();
+            attempt.make(Signal::Traces, &frames).await.unwrap();
+        }
+        let connections: Vec<usize> = peer.seen().iter().map(|seen| seen.connection).collect();
+        assert_eq!(connections, [0, 0, 1, 1]);
+    }
+
+    #[tokio::test]
+    async fn f35_a_probe_that_is_given_up_makes_room_for_another() {
+        let mut client = client("http://127.0.0.1:1");
+        client.spread.circuit = Some(crate::config::spec::CircuitSpec {
+            failures: std::num::NonZeroU32::MIN,
+            open_for: Duration::from_millis(1),
+            open_max: Duration::from_millis(1),
+            probes: std::num::NonZeroUsize::MIN,
+        });
+        let target = TargetSpec::OtlpGrpc(client);
+        let ends = Arc::new(Ends::new("otlp", &target, &Metrics::default()));
+        let route = Route::build(&target, &Access::default(), Arc::clone(&ends), 0).unwrap();
+        let frames = route.prepare(Signal::Traces, &[spans(&["a"]).bytes]).await.unwrap();
+        let (_stop_tx, stop) = Stop::channel();
+        let attempt = route.passage(&mut Round::default(), &stop, || true).await.unwrap();
+        assert!(attempt.make(Signal::Traces, &frames).await.is_err());
+        let probe = route.passage(&mut Round::default(), &stop, || true).await.unwrap();
+        assert!(!route.has_another(&Round::default()), "one probe at a time");
+        let unwanted = route.passage(&mut Round::default(), &stop, || false).await;
+        assert!(unwanted.is_none(), "a batch that nobody wants does not wait");
+        drop(probe);
+        assert_eq!(ends.load(0), 0);
+        assert!(route.passage(&mut Round::default(), &stop, || true).await.is_some());
+    }
+}
