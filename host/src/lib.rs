@@ -7,11 +7,13 @@
 //! ```
 
 pub mod admin;
+pub mod audit;
 pub mod bench;
 pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod data;
+pub mod dead_letter;
 pub mod destination;
 pub mod exporter;
 pub mod gate;

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod client;
+mod containment;
 mod fault_proxy;
 mod harness;
 mod peer;

@@ -12,6 +12,7 @@ use super::status::{
     ReloadStatus, SignalTotals, Status,
 };
 use super::timestamp;
+use crate::audit::Audit;
 use crate::data::Signal;
 use crate::destination::circuit::Position;
 use crate::telemetry::metrics::{EndpointLabels, ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
@@ -38,6 +39,7 @@ pub struct Board {
     started_at: SystemTime,
     started: Instant,
     metrics: Metrics,
+    audit: Audit,
     state: Mutex<State>,
 }
 
@@ -54,12 +56,23 @@ impl Board {
     /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
     /// counted there.
     pub fn new(metrics: Metrics) -> Arc<Self> {
+        Board::auditing(metrics, Audit::default())
+    }
+
+    /// The same, with examples of dropped records.
+    pub fn auditing(metrics: Metrics, audit: Audit) -> Arc<Self> {
         Arc::new(Board {
             started_at: SystemTime::now(),
             started: Instant::now(),
             metrics,
+            audit,
             state: Mutex::new(State::default()),
         })
+    }
+
+    /// Examples of dropped records.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// A generation serves from now on.
@@ -125,6 +138,7 @@ impl Board {
             let endpoints = |id| serving.endpoints.get(id).map(Vec::as_slice).unwrap_or_default();
             serving.exporters.iter().map(move |id| self.exporter(id, endpoints(id)))
         });
+        let exporters: Vec<_> = exporters.collect();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: timestamp::rfc3339(self.started_at),
@@ -132,7 +146,8 @@ impl Board {
             ready: reasons.is_empty(),
             reasons,
             generation: serving.as_ref().map(|serving| serving.generation),
-            exporters: exporters.collect(),
+            queued: exporters.iter().map(|exporter| exporter.queue_records).sum(),
+            exporters,
             pipelines: serving.as_ref().map(|serving| serving.pipelines.clone()).unwrap_or_default(),
             receivers,
             last_reload,

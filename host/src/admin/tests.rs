@@ -198,6 +198,7 @@ async fn status_tells_what_runs() {
         "generation": 2,
         "error": "p.yaml:3: unknown key `exprters`"
       },
+      "queued": 3,
       "accounting": {
         "traces": {
           "accepted": 5,
@@ -206,7 +207,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "metrics": {
           "accepted": 0,
@@ -215,7 +217,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "logs": {
           "accepted": 0,
@@ -224,7 +227,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         }
       }
     }

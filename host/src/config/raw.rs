@@ -4,8 +4,10 @@
 //! `docs/operators.md` against it. Every key has a default, so that a value that was refused leaves a component that
 //! can be checked further; what must be given is checked in [`super::check`].
 
+mod audit;
 mod delivery;
 mod exporter;
+mod quarantine;
 mod receiver;
 mod security;
 mod service;
@@ -13,8 +15,10 @@ mod spread;
 mod stage;
 mod tls;
 
+pub(super) use audit::*;
 pub(super) use delivery::*;
 pub(super) use exporter::*;
+pub(super) use quarantine::*;
 pub(super) use receiver::*;
 pub(super) use security::*;
 pub(super) use service::*;

@@ -1,10 +1,12 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod audit;
 mod cors;
 mod delivery;
 mod exporter;
 mod password;
+mod quarantine;
 mod receiver;
 mod secret;
 mod security;
@@ -18,10 +20,12 @@ use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use audit::*;
 pub use cors::*;
 pub use delivery::*;
 pub use exporter::*;
 pub use password::*;
+pub use quarantine::*;
 pub use receiver::*;
 pub use secret::*;
 pub use security::*;

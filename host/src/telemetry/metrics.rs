@@ -162,6 +162,47 @@ pub struct PipelineLabels {
     pub pipeline: String,
 }
 
+/// Labels of searches for poison records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SearchLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `found`, `part` or `nothing`.
+    pub outcome: &'static str,
+}
+
+/// Labels of instances that took the place of others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RenewalLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `fault`, `calls` or `memory`.
+    pub cause: &'static str,
+}
+
+/// Labels of requests that went to a dead-letter file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeadLetterLabels {
+    /// The signal.
+    pub signal: Signal,
+    /// The id of the stage or exporter that gave them up.
+    pub component: String,
+    /// `written` or `failed`.
+    pub outcome: &'static str,
+}
+
 /// Labels of reloads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReloadLabels {
@@ -236,8 +277,11 @@ pub struct Metrics {
     pub plugin_call_seconds: Histograms<StageLabels>,
     pub plugin_faults: Family<FaultLabels, Counter>,
     pub plugin_log_lines_dropped: Family<StageLabels, Counter>,
+    pub plugin_instances_renewed: Family<RenewalLabels, Counter>,
+    pub plugin_searches: Family<SearchLabels, Counter>,
     pub sampler_decisions: Family<DecisionLabels, Counter>,
     pub dropped: Family<LossLabels, Counter>,
+    pub dead_letter_records: Family<DeadLetterLabels, Counter>,
     pub exporter_sent: PerSignal<ExporterLabels>,
     pub exporter_send_failed: PerSignal<ExporterLabels>,
     pub exporter_enqueue_failed: PerSignal<ExporterLabels>,
@@ -302,10 +346,22 @@ impl Metrics {
                 "sluicebox_plugin_log_lines_dropped",
                 "Log lines of a plugin that were over its rate limit"
             ),
+            plugin_instances_renewed: family!(
+                "sluicebox_plugin_instances_renewed",
+                "Instances of a plugin that took the place of another, by cause"
+            ),
+            plugin_searches: family!(
+                "sluicebox_plugin_searches",
+                "Searches of a batch for the records that make a plugin fault, by outcome"
+            ),
             sampler_decisions: family!("sluicebox_sampler_decisions", "Decisions of a sampler, by its reason"),
             dropped: family!(
                 "sluicebox_dropped_records",
                 "Records that ended inside Sluicebox, by component and reason"
+            ),
+            dead_letter_records: family!(
+                "sluicebox_dead_letter_records",
+                "Records that were to be written to a dead-letter file, by outcome"
             ),
             exporter_attempts: family!("sluicebox_exporter_attempts", "Attempts to deliver a request, by outcome"),
             exporter_attempt_seconds: histograms!(

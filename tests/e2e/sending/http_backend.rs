@@ -57,10 +57,11 @@ impl HttpBackend {
                 connections.spawn(async move {
                     match tls {
                         None => serve(stream, memory).await,
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => serve(stream, memory).await,
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, memory).await;
+                            }
+                        }
                     }
                 });
             }
