@@ -10,6 +10,7 @@ mod quarantine;
 mod receiver;
 mod security;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 

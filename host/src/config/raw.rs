@@ -12,7 +12,9 @@ mod quarantine;
 mod receiver;
 mod security;
 mod service;
+mod spread;
 mod stage;
+mod tls;
 
 pub(super) use audit::*;
 pub(super) use delivery::*;
@@ -22,4 +24,6 @@ pub(super) use quarantine::*;
 pub(super) use receiver::*;
 pub(super) use security::*;
 pub(super) use service::*;
+pub(super) use spread::*;
 pub(super) use stage::*;
+pub(super) use tls::*;

@@ -10,10 +10,11 @@ use super::batch::Batch;
 use super::burial::said;
 use super::charge::Verdict;
 use super::meter::{Loss, Meter};
+use super::route::{Round, Route};
 use super::stop::Stop;
 use crate::config::spec::{OnExhausted, RetrySpec};
 use crate::dead_letter::DeadLetter;
-use crate::exporter::{Exporter, Failure, Outcome};
+use crate::exporter::{Failure, Outcome};
 
 /// Who answers for a batch that cannot be delivered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum Answerable {
 #[derive(Debug)]
 pub struct Courier {
     /// Where to.
-    pub exporter: Exporter,
+    pub route: Route,
     /// How often.
     pub retry: RetrySpec,
     /// Who answers for what is given up.
@@ -70,38 +71,52 @@ impl Courier {
     }
 
     async fn carry(&self, batch: &Batch) -> End {
-        let frames = match self.exporter.prepare(batch.signal, &batch.requests).await {
+        let frames = match self.route.prepare(batch.signal, &batch.requests).await {
             Ok(frames) => frames,
             Err(failure) => return End::Refused(failure),
         };
         let started = Instant::now();
         let mut backoff = Backoff::new(&self.retry);
         let mut is_kept = false;
+        let mut round = Round::default();
+        let mut after = None;
         loop {
+            let wanted = || self.answerable != Answerable::Sender || batch.is_awaited();
+            let Some(attempt) = self.route.passage(&mut round, &self.stop, wanted).await else {
+                return End::Abandoned;
+            };
             let begun = Instant::now();
-            let result = self.exporter.attempt(batch.signal, &frames).await;
+            let result = attempt.make(batch.signal, &frames).await;
             self.meter.attempted(begun.elapsed(), &result);
             let failure = match result {
                 Ok(outcome) => return End::Delivered(outcome),
                 Err(failure) if failure.is_retryable() => failure,
                 Err(failure) => return End::Refused(failure),
             };
-            if self.answerable == Answerable::Sender && !batch.is_awaited() {
+            if !wanted() {
                 return End::Abandoned;
             }
-            let wait = match backoff.wait(started.elapsed(), failure.after()) {
+            after = after.max(failure.after());
+            if self.leaves() {
+                return End::Left;
+            }
+            if self.retry.enabled && self.route.has_another(&round) {
+                let exporter = self.meter.exporter();
+                tracing::warn!(exporter, batch.records, "delivery failed and goes to another endpoint: {failure}");
+                continue;
+            }
+            let wait = match backoff.wait(started.elapsed(), after) {
                 Some(wait) => wait,
                 None if self.keeps_on() => {
                     if !std::mem::replace(&mut is_kept, true) {
                         self.tell_kept(batch, &failure);
                     }
-                    backoff.keep_on(failure.after())
+                    backoff.keep_on(after)
                 }
                 None => return End::Exhausted(failure),
             };
-            if self.leaves() {
-                return End::Left;
-            }
+            after = None;
+            round = Round::default();
             tracing::warn!(
                 exporter = self.meter.exporter(),
                 records = batch.records,

@@ -23,6 +23,7 @@ use tonic::{Code, Status};
 use super::*;
 use crate::config::spec::{BatchSpec, Compression, FileSpec, OtlpClientSpec, OtlpHttpClientSpec, RetrySpec};
 use crate::data::Signal;
+use crate::exporter::Access;
 use crate::exporter::testing::{Peer, Reply, client, eventually, names, spans};
 use crate::telemetry::metrics::{AttemptLabels, ExporterLabels, LossLabels};
 

@@ -144,6 +144,26 @@ pub struct QueueFailureLabels {
     pub act: &'static str,
 }
 
+/// Labels of one endpoint of an exporter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// Its URL, without query.
+    pub endpoint: String,
+}
+
+/// Labels of credentials that an exporter reads anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CredentialLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `tls`, `bearer_token`, `password`, `client_secret`, `access_token`.
+    pub credential: &'static str,
+    /// `applied` or `refused`.
+    pub outcome: &'static str,
+}
+
 /// Labels of what is counted for a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct PipelineLabels {
@@ -296,6 +316,8 @@ pub struct Metrics {
     pub queue_failures: Family<QueueFailureLabels, Counter>,
     pub queue_quarantined: Family<ExporterLabels, Counter>,
     pub queue_quarantined_bytes: Family<ExporterLabels, Counter>,
+    pub exporter_circuit: Family<EndpointLabels, Gauge>,
+    pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub reloads: Family<ReloadLabels, Counter>,
     pub generation: Family<PipelineLabels, Gauge>,
 }
@@ -400,6 +422,14 @@ impl Metrics {
                 "Places in a durable queue that could not be read"
             ),
             queue_quarantined_bytes: family!("sluicebox_queue_damaged_bytes", "Bytes in those places"),
+            exporter_circuit: family!(
+                "sluicebox_exporter_circuit_state",
+                "Whether an endpoint is tried: 0 closed (it is), 1 half-open (probes are), 2 open (it is left alone)"
+            ),
+            exporter_credentials: family!(
+                "sluicebox_exporter_credential_reloads",
+                "Certificates, secrets and tokens of an exporter that were read anew, by what became of them"
+            ),
             reloads: family!("sluicebox_reloads", "Reloads, by outcome"),
             generation: family!("sluicebox_pipeline_generation", "The generation that a pipeline runs, counted from 1"),
             receiver_accepted: PerSignal::register(registry, "otelcol_receiver_accepted", "Records that were taken"),

@@ -83,6 +83,11 @@ impl Destinations {
         self.running.keys()
     }
 
+    /// The URLs that each sends to.
+    pub(super) fn endpoints(&self) -> BTreeMap<String, Vec<String>> {
+        self.running.iter().map(|(id, (_, destination))| (id.clone(), destination.endpoints().to_vec())).collect()
+    }
+
     /// The directories of durable queues.
     pub(super) fn dirs(&self) -> impl Iterator<Item = &Path> {
         self.running.values().filter_map(|(spec, _)| dir(spec))

@@ -164,6 +164,7 @@ impl Running {
             generation: self.generation.number,
             pipelines: self.generation.status(),
             exporters: self.destinations.ids().cloned().collect(),
+            endpoints: self.destinations.endpoints(),
         });
     }
 
