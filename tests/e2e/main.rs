@@ -3,8 +3,10 @@
 mod accounting;
 mod client;
 mod containment;
+mod delivery;
 mod fault_proxy;
 mod harness;
+mod kill;
 mod peer;
 mod plugins;
 mod protocol;

@@ -189,9 +189,11 @@ async fn status_tells_what_runs() {
           "queue_bytes": 512,
           "queue_records": 3,
           "capacity": 1024,
+          "recovered_records": 0,
           "endpoints": []
         }
       ],
+      "left_behind": [],
       "last_reload": {
         "at": …,
         "outcome": "refused",
@@ -204,6 +206,8 @@ async fn status_tells_what_runs() {
           "accepted": 5,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
@@ -214,6 +218,8 @@ async fn status_tells_what_runs() {
           "accepted": 0,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
@@ -224,6 +230,8 @@ async fn status_tells_what_runs() {
           "accepted": 0,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,

@@ -6,6 +6,7 @@
 
 mod audit;
 mod delivery;
+mod durable;
 mod exporter;
 mod quarantine;
 mod receiver;
@@ -17,6 +18,7 @@ mod tls;
 
 pub(super) use audit::*;
 pub(super) use delivery::*;
+pub(super) use durable::*;
 pub(super) use exporter::*;
 pub(super) use quarantine::*;
 pub(super) use receiver::*;

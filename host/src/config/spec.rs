@@ -4,6 +4,7 @@
 mod audit;
 mod cors;
 mod delivery;
+mod durable;
 mod exporter;
 mod password;
 mod quarantine;
@@ -23,6 +24,7 @@ use crate::data::Signal;
 pub use audit::*;
 pub use cors::*;
 pub use delivery::*;
+pub use durable::*;
 pub use exporter::*;
 pub use password::*;
 pub use quarantine::*;

@@ -7,19 +7,22 @@ use tokio::time::{Instant, sleep};
 
 use super::backoff::Backoff;
 use super::batch::Batch;
+use super::burial::said;
 use super::charge::Verdict;
 use super::meter::{Loss, Meter};
 use super::route::{Round, Route};
 use super::stop::Stop;
-use crate::config::spec::RetrySpec;
-use crate::exporter::outcome::printable;
+use crate::config::spec::{OnExhausted, RetrySpec};
+use crate::dead_letter::DeadLetter;
 use crate::exporter::{Failure, Outcome};
 
 /// Who answers for a batch that cannot be delivered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answerable {
-    /// The destination: it was acknowledged, so that giving up is a loss.
+    /// The destination: it was acknowledged and is only in memory, so that giving up is a loss.
     Here,
+    /// The durable queue: what is not delivered stays in it.
+    Log,
     /// The sender: it waits for the verdict and may come again.
     Sender,
 }
@@ -33,6 +36,8 @@ pub struct Courier {
     pub retry: RetrySpec,
     /// Who answers for what is given up.
     pub answerable: Answerable,
+    /// The file for what cannot be delivered.
+    pub dead_letter: Option<DeadLetter>,
     /// The account.
     pub meter: Arc<Meter>,
     /// When to stop.
@@ -45,20 +50,24 @@ enum End {
     Refused(Failure),
     Exhausted(Failure),
     Stopped,
+    /// The destination ends, and the log has the records: nothing is lost, and nothing has to be tried.
+    Left,
     /// All its senders have hung up: they still have the records.
     Abandoned,
 }
 
 impl Courier {
-    /// Delivers a batch or gives it up; either way it is accounted for and its room is free again.
-    pub async fn deliver(&self, batch: Batch) {
+    /// Delivers a batch or gives it up; either way it is accounted for, and its place is free again unless a durable
+    /// queue keeps it.
+    pub async fn deliver(&self, batch: Batch) -> Verdict {
         let end = tokio::select! {
             biased;
             () = self.stop.deadline() => End::Stopped,
             end = self.carry(&batch) => end,
         };
-        let verdict = self.account(&batch, end);
+        let verdict = self.account(&batch, end).await;
         batch.settle(verdict);
+        verdict
     }
 
     async fn carry(&self, batch: &Batch) -> End {
@@ -70,10 +79,10 @@ impl Courier {
         let mut backoff = Backoff::new(&self.retry);
         let mut round = Round::default();
         let mut after = None;
+        let mut is_kept = false;
         loop {
-            let wanted = || self.answerable == Answerable::Here || batch.is_awaited();
-            let Some(attempt) = self.route.passage(&mut round, &self.stop, wanted).await else {
-                return End::Abandoned;
+            let Some(attempt) = self.route.passage(&mut round, &self.stop, || self.wants(batch)).await else {
+                return if self.leaves() { End::Left } else { End::Abandoned };
             };
             let begun = Instant::now();
             let result = attempt.make(batch.signal, &frames).await;
@@ -83,17 +92,30 @@ impl Courier {
                 Err(failure) if failure.is_retryable() => failure,
                 Err(failure) => return End::Refused(failure),
             };
-            if !wanted() {
+            if self.answerable == Answerable::Sender && !batch.is_awaited() {
                 return End::Abandoned;
             }
             after = after.max(failure.after());
-            if self.retry.enabled && self.route.has_another(&round) {
+            if self.retry.enabled && !self.leaves() && self.route.has_another(&round) {
                 let exporter = self.meter.exporter();
                 tracing::warn!(exporter, batch.records, "delivery failed and goes to another endpoint: {failure}");
                 continue;
             }
-            let Some(wait) = backoff.wait(started.elapsed(), after.take()) else { return End::Exhausted(failure) };
             round = Round::default();
+            let after = after.take();
+            let wait = match backoff.wait(started.elapsed(), after) {
+                Some(wait) => wait,
+                None if self.keeps_on() => {
+                    if !std::mem::replace(&mut is_kept, true) {
+                        self.tell_kept(batch, &failure);
+                    }
+                    backoff.keep_on(after)
+                }
+                None => return End::Exhausted(failure),
+            };
+            if self.leaves() {
+                return End::Left;
+            }
             tracing::warn!(
                 exporter = self.meter.exporter(),
                 records = batch.records,
@@ -101,22 +123,50 @@ impl Courier {
                 "delivery failed and will be tried again: {failure}"
             );
             self.pause(wait).await;
+            if self.leaves() {
+                return End::Left;
+            }
         }
     }
 
+    /// Whether a batch goes on waiting for an endpoint that works.
+    fn wants(&self, batch: &Batch) -> bool {
+        match self.answerable {
+            Answerable::Here => true,
+            Answerable::Log => !self.leaves(),
+            Answerable::Sender => batch.is_awaited(),
+        }
+    }
+
+    /// Whether a batch is tried again for ever.
+    fn keeps_on(&self) -> bool {
+        self.answerable != Answerable::Sender && self.retry.on_exhausted == OnExhausted::Keep
+    }
+
+    fn tell_kept(&self, batch: &Batch, failure: &Failure) {
+        let (exporter, records, every) = (self.meter.exporter(), batch.records, self.retry.max_interval);
+        let why = said(failure);
+        tracing::error!(exporter, records, "they are kept in the queue and tried every {every:?}: {why}");
+    }
+
+    /// Whether what fails now is left in the log for the next start.
+    pub(super) fn leaves(&self) -> bool {
+        self.answerable == Answerable::Log && self.stop.is_asked()
+    }
+
     /// Waits. A wait that a shutdown comes into ends at once, since there may be no time for another try.
-    async fn pause(&self, wait: Duration) {
+    pub(super) async fn pause(&self, wait: Duration) {
         let rest = sleep(wait);
         match self.stop.is_asked() {
             true => rest.await,
             false => tokio::select! {
                 () = rest => {}
-                () = self.stop.asked() => {}
+                _ = self.stop.asked() => {}
             },
         }
     }
 
-    fn account(&self, batch: &Batch, end: End) -> Verdict {
+    async fn account(&self, batch: &Batch, end: End) -> Verdict {
         let (signal, records, exporter) = (batch.signal, batch.records, self.meter.exporter());
         match end {
             End::Delivered(outcome) => {
@@ -128,32 +178,40 @@ impl Courier {
                 Verdict::Taken
             }
             End::Refused(failure) => {
-                self.meter.gave_up(signal, records);
-                self.meter.lost(signal, records, Loss::RefusedByPeer);
-                tracing::error!(exporter, records, "dropped, since the peer refused for good: {}", said(&failure));
-                Verdict::Refused
+                tracing::error!(exporter, records, "given up, since the peer refused for good: {}", said(&failure));
+                self.bury(batch, Loss::RefusedByPeer, &failure).await
             }
             End::Exhausted(failure) => {
                 tracing::error!(exporter, records, "given up after the last attempt: {}", said(&failure));
-                self.give_up(batch, Loss::RetriesExhausted)
+                match self.answerable {
+                    Answerable::Sender => self.return_to_sender(batch),
+                    _ if self.retry.on_exhausted == OnExhausted::DeadLetter => {
+                        self.bury(batch, Loss::RetriesExhausted, &failure).await
+                    }
+                    _ => self.lose(batch, Loss::RetriesExhausted),
+                }
             }
-            End::Abandoned => self.give_up(batch, Loss::RetriesExhausted),
-            End::Stopped => {
-                tracing::error!(exporter, records, "given up, since the time for the shutdown is over");
-                self.give_up(batch, Loss::Shutdown)
-            }
+            End::Abandoned => self.return_to_sender(batch),
+            End::Left => Verdict::Undelivered,
+            End::Stopped => match self.answerable {
+                Answerable::Log => Verdict::Undelivered,
+                Answerable::Sender => self.return_to_sender(batch),
+                Answerable::Here => {
+                    tracing::error!(exporter, records, "given up, since the time for the shutdown is over");
+                    self.lose(batch, Loss::Shutdown)
+                }
+            },
         }
     }
 
-    fn give_up(&self, batch: &Batch, loss: Loss) -> Verdict {
+    pub(super) fn lose(&self, batch: &Batch, loss: Loss) -> Verdict {
         self.meter.gave_up(batch.signal, batch.records);
-        if self.answerable == Answerable::Here {
-            self.meter.lost(batch.signal, batch.records, loss);
-        }
+        self.meter.lost(batch.signal, batch.records, loss);
+        Verdict::Refused
+    }
+
+    fn return_to_sender(&self, batch: &Batch) -> Verdict {
+        self.meter.gave_up(batch.signal, batch.records);
         Verdict::Undelivered
     }
-}
-
-fn said(failure: &Failure) -> String {
-    printable(&failure.to_string())
 }

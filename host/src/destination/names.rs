@@ -74,7 +74,7 @@ impl Names {
             }
         };
         tokio::select! {
-            () = stop.asked() => {}
+            _ = stop.asked() => {}
             () = looking => {}
         }
     }
@@ -112,6 +112,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::destination::stop::{End, Manner, Phase};
     use crate::exporter::testing::{client, eventually};
     use crate::telemetry::metrics::Metrics;
 
@@ -149,7 +150,8 @@ mod tests {
         };
         let ended = async {
             eventually(|| seen.lock().len() >= 10).await;
-            stop_tx.send_replace(Some(tokio::time::Instant::now()));
+            let end = End { deadline: tokio::time::Instant::now(), manner: Manner::Deliver };
+            stop_tx.send_replace(Phase::Ending(end));
         };
         tokio::join!(Names::of(&target, &ends).unwrap().watch(stop, lookup), ended);
         assert_eq!(seen.lock()[..10], [0, 0, 0, 0, 0, 0, 1, 2, 2, 2]);
