@@ -187,11 +187,11 @@ impl Board {
             queue_bytes: self.metrics.exporter_queue_size.get_or_create_owned(&labels).get(),
             queue_records: self.metrics.exporter_queue_records.get_or_create_owned(&labels).get(),
             capacity: self.metrics.exporter_queue_capacity.get_or_create_owned(&labels).get(),
+            endpoints: endpoints.iter().map(|endpoint| self.endpoint(id, endpoint)).collect(),
             recovered_records: Signal::ALL
                 .map(|x| self.metrics.exporter_recovered.counter(x, &labels).get())
                 .iter()
                 .sum(),
-            endpoints: endpoints.iter().map(|endpoint| self.endpoint(id, endpoint)).collect(),
         }
     }
 

@@ -62,11 +62,10 @@ impl Destination {
             shard.spawn(Lane { source, batcher, courier, in_flight_max }.run())
         };
         let mut tasks: Vec<_> = shards().zip(routes).zip(sources).map(run).collect();
-        if let (Some(names), Some(shard)) = (Names::of(&spec.target, &ends), site.shards.first()) {
-            tasks.push(shard.spawn(names.watch(stop, names::system)));
+        if let (Some(names), Some(shard)) = (Names::of(&spec.target, &ends), shards().next()) {
+            tasks.push(shard.spawn(names.watch(stop.clone(), names::system)));
         }
-        let endpoints = ends.names();
-        let (id, tasks) = (id.to_owned(), Mutex::new(tasks));
+        let (id, endpoints, tasks) = (id.to_owned(), ends.names(), Mutex::new(tasks));
         Ok(Arc::new(Destination { id, way, meter, answerable, endpoints, stop: stop_tx, tasks }))
     }
 }

@@ -77,13 +77,12 @@ impl Courier {
         };
         let started = Instant::now();
         let mut backoff = Backoff::new(&self.retry);
-        let mut is_kept = false;
         let mut round = Round::default();
         let mut after = None;
+        let mut is_kept = false;
         loop {
-            let wanted = || self.answerable != Answerable::Sender || batch.is_awaited();
-            let Some(attempt) = self.route.passage(&mut round, &self.stop, wanted).await else {
-                return End::Abandoned;
+            let Some(attempt) = self.route.passage(&mut round, &self.stop, || self.wants(batch)).await else {
+                return if self.leaves() { End::Left } else { End::Abandoned };
             };
             let begun = Instant::now();
             let result = attempt.make(batch.signal, &frames).await;
@@ -93,18 +92,17 @@ impl Courier {
                 Err(failure) if failure.is_retryable() => failure,
                 Err(failure) => return End::Refused(failure),
             };
-            if !wanted() {
+            if self.answerable == Answerable::Sender && !batch.is_awaited() {
                 return End::Abandoned;
             }
             after = after.max(failure.after());
-            if self.leaves() {
-                return End::Left;
-            }
-            if self.retry.enabled && self.route.has_another(&round) {
+            if self.retry.enabled && !self.leaves() && self.route.has_another(&round) {
                 let exporter = self.meter.exporter();
                 tracing::warn!(exporter, batch.records, "delivery failed and goes to another endpoint: {failure}");
                 continue;
             }
+            round = Round::default();
+            let after = after.take();
             let wait = match backoff.wait(started.elapsed(), after) {
                 Some(wait) => wait,
                 None if self.keeps_on() => {
@@ -115,8 +113,9 @@ impl Courier {
                 }
                 None => return End::Exhausted(failure),
             };
-            after = None;
-            round = Round::default();
+            if self.leaves() {
+                return End::Left;
+            }
             tracing::warn!(
                 exporter = self.meter.exporter(),
                 records = batch.records,
@@ -127,6 +126,15 @@ impl Courier {
             if self.leaves() {
                 return End::Left;
             }
+        }
+    }
+
+    /// Whether a batch goes on waiting for an endpoint that works.
+    fn wants(&self, batch: &Batch) -> bool {
+        match self.answerable {
+            Answerable::Here => true,
+            Answerable::Log => !self.leaves(),
+            Answerable::Sender => batch.is_awaited(),
         }
     }
 

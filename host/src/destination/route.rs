@@ -68,26 +68,27 @@ impl Route {
     }
 
     /// Waits until an endpoint may be tried, and chooses it. When the destination comes to its end, circuits are not
-    /// minded: there may be no time for another chance. None: while it waited the batch was not `wanted` any more.
+    /// minded: there may be no time for another chance. None: no endpoint works, and the batch is not `wanted` to wait.
     pub async fn passage(&self, round: &mut Round, stop: &Stop, wanted: impl Fn() -> bool) -> Option<Attempt<'_>> {
         loop {
             let changed = self.ends.changed();
             let now = Instant::now();
-            let attempt = match stop.is_asked() {
-                true => self.choose(round, |_| true, |index| self.ends.force(index)),
-                false => self.choose(round, |index| self.ends.lets_in(index, now), |index| self.ends.enter(index, now)),
-            };
+            let works = |index| self.ends.lets_in(index, now);
+            let attempt = self.choose(round, works, |index| self.ends.enter(index, now));
             if attempt.is_some() {
                 return attempt;
             }
             if !wanted() {
                 return None;
             }
+            if stop.is_asked() {
+                return self.choose(round, |_| true, |index| self.ends.force(index));
+            }
             let look = (now + LOOK).min(self.ends.opens_at().unwrap_or(now + LOOK));
             tokio::select! {
                 () = changed => {}
                 () = sleep_until(look) => {}
-                _ = stop.asked(), if !stop.is_asked() => {}
+                _ = stop.asked() => {}
             }
         }
     }

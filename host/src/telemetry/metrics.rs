@@ -135,15 +135,6 @@ pub struct AttemptLabels {
     pub outcome: &'static str,
 }
 
-/// Labels of what a durable queue could not do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct QueueFailureLabels {
-    /// The exporter's id.
-    pub exporter: String,
-    /// `write`, `sync`, `read`, `cursor`, `remove`.
-    pub act: &'static str,
-}
-
 /// Labels of one endpoint of an exporter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EndpointLabels {
@@ -162,6 +153,15 @@ pub struct CredentialLabels {
     pub credential: &'static str,
     /// `applied` or `refused`.
     pub outcome: &'static str,
+}
+
+/// Labels of what a durable queue could not do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueueFailureLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `write`, `sync`, `read`, `cursor`, `remove`.
+    pub act: &'static str,
 }
 
 /// Labels of what is counted for a pipeline.
@@ -305,6 +305,8 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub exporter_circuit: Family<EndpointLabels, Gauge>,
+    pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub exporter_recovered: PerSignal<ExporterLabels>,
     pub exporter_kept: PerSignal<ExporterLabels>,
     pub queue_entries: Family<ExporterLabels, Gauge>,
@@ -316,8 +318,6 @@ pub struct Metrics {
     pub queue_failures: Family<QueueFailureLabels, Counter>,
     pub queue_quarantined: Family<ExporterLabels, Counter>,
     pub queue_quarantined_bytes: Family<ExporterLabels, Counter>,
-    pub exporter_circuit: Family<EndpointLabels, Gauge>,
-    pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub reloads: Family<ReloadLabels, Counter>,
     pub generation: Family<PipelineLabels, Gauge>,
 }
@@ -403,6 +403,14 @@ impl Metrics {
                 "otelcol_exporter_queue_capacity",
                 "Bytes that the exporter's queue may hold"
             ),
+            exporter_circuit: family!(
+                "sluicebox_exporter_circuit_state",
+                "Whether an endpoint is tried: 0 closed (it is), 1 half-open (probes are), 2 open (it is left alone)"
+            ),
+            exporter_credentials: family!(
+                "sluicebox_exporter_credential_reloads",
+                "Certificates, secrets and tokens of an exporter that were read anew, by what became of them"
+            ),
             queue_entries: family!("sluicebox_queue_entries", "Requests that wait in a durable queue"),
             queue_disk_bytes: family!("sluicebox_queue_disk_bytes", "Bytes that a durable queue takes on its disk"),
             queue_segments: family!("sluicebox_queue_segments", "Files that hold the requests of a durable queue"),
@@ -422,14 +430,6 @@ impl Metrics {
                 "Places in a durable queue that could not be read"
             ),
             queue_quarantined_bytes: family!("sluicebox_queue_damaged_bytes", "Bytes in those places"),
-            exporter_circuit: family!(
-                "sluicebox_exporter_circuit_state",
-                "Whether an endpoint is tried: 0 closed (it is), 1 half-open (probes are), 2 open (it is left alone)"
-            ),
-            exporter_credentials: family!(
-                "sluicebox_exporter_credential_reloads",
-                "Certificates, secrets and tokens of an exporter that were read anew, by what became of them"
-            ),
             reloads: family!("sluicebox_reloads", "Reloads, by outcome"),
             generation: family!("sluicebox_pipeline_generation", "The generation that a pipeline runs, counted from 1"),
             receiver_accepted: PerSignal::register(registry, "otelcol_receiver_accepted", "Records that were taken"),
