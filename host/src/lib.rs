@@ -7,6 +7,8 @@
 //! ```
 
 pub mod admin;
+pub mod audit;
+pub mod bench;
 pub mod chain;
 pub mod cli;
 pub mod config;
@@ -14,6 +16,7 @@ pub mod data;
 pub mod dead_letter;
 pub mod destination;
 pub mod exporter;
+pub mod gate;
 pub mod plugin;
 pub mod queue;
 pub mod receiver;

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod client;
+mod containment;
 mod delivery;
 mod harness;
 mod kill;
@@ -11,5 +12,6 @@ mod protocol;
 mod reload;
 mod requests;
 mod sdk;
+mod security;
 mod start;
 mod topology;

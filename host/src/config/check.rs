@@ -1,11 +1,14 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod audit;
 mod delivery;
 mod durable;
 mod exhausted;
 mod exporter;
 mod pipeline;
+mod quarantine;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 mod tls;
@@ -63,6 +66,7 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
     durable::clashes(report, &spec, &exporters);
+    quarantine::clashes(report, &spec, &processors, &exporters);
     spec
 }
 

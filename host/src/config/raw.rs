@@ -4,16 +4,24 @@
 //! `docs/operators.md` against it. Every key has a default, so that a value that was refused leaves a component that
 //! can be checked further; what must be given is checked in [`super::check`].
 
+mod audit;
+mod dead_letter;
 mod delivery;
 mod durable;
 mod exporter;
+mod quarantine;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 
+pub(super) use audit::*;
+pub(super) use dead_letter::*;
 pub(super) use delivery::*;
 pub(super) use durable::*;
 pub(super) use exporter::*;
+pub(super) use quarantine::*;
 pub(super) use receiver::*;
+pub(super) use security::*;
 pub(super) use service::*;
 pub(super) use stage::*;

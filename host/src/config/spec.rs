@@ -1,11 +1,16 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod audit;
+mod cors;
 mod delivery;
 mod durable;
 mod exporter;
+mod password;
+mod quarantine;
 mod receiver;
 mod secret;
+mod security;
 mod service;
 mod stage;
 
@@ -14,11 +19,16 @@ use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use audit::*;
+pub use cors::*;
 pub use delivery::*;
 pub use durable::*;
 pub use exporter::*;
+pub use password::*;
+pub use quarantine::*;
 pub use receiver::*;
 pub use secret::*;
+pub use security::*;
 pub use service::*;
 pub use stage::*;
 
