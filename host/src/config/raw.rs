@@ -5,6 +5,7 @@
 //! can be checked further; what must be given is checked in [`super::check`].
 
 mod audit;
+mod dead_letter;
 mod delivery;
 mod durable;
 mod exporter;
@@ -17,6 +18,7 @@ mod stage;
 mod tls;
 
 pub(super) use audit::*;
+pub(super) use dead_letter::*;
 pub(super) use delivery::*;
 pub(super) use durable::*;
 pub(super) use exporter::*;

@@ -122,6 +122,7 @@ fn batch(spec: &ExporterSpec) -> BatchSpec {
 }
 
 fn dead_letter(spec: &ExporterSpec, site: Site<'_>) -> Result<Option<DeadLetter>, BuildError> {
-    let open = |path| site.dead_letters.open(path, Limits::default(), site.metrics);
-    spec.dead_letter.as_deref().map(open).transpose()
+    let Some(file) = &spec.dead_letter else { return Ok(None) };
+    let limits = Limits { max_bytes: file.max_bytes, max_backups: file.max_backups };
+    site.dead_letters.open(&file.path, limits, site.metrics).map(Some)
 }

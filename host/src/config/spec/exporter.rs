@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BatchSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec};
+use super::{BatchSpec, QuarantineSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec};
 use crate::data::Signal;
 
 /// A destination: where to, and what lies between it and the pipeline.
@@ -19,8 +19,8 @@ pub struct ExporterSpec {
     pub batch: BatchSpec,
     /// How failures are retried.
     pub retry: RetrySpec,
-    /// The file for records that cannot be delivered, absolute; none: they are only counted.
-    pub dead_letter: Option<PathBuf>,
+    /// The file for records that cannot be delivered; none: they are only counted.
+    pub dead_letter: Option<QuarantineSpec>,
 }
 
 /// What a destination writes to.
