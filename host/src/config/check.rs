@@ -3,6 +3,7 @@
 mod audit;
 mod delivery;
 mod durable;
+mod exhausted;
 mod exporter;
 mod pipeline;
 mod quarantine;
