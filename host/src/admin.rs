@@ -30,12 +30,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 pub use self::board::{Board, Serving};
 
 use self::routes::Routes;
+use crate::supervise::{Panics, fault_point};
 
 /// Connections at a time; the next one waits in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 64;
@@ -88,8 +89,13 @@ impl Admin {
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         let bound = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
+        let panics = board.panics();
         let routes = Arc::new(Routes::new(registry, board));
-        let task = tokio::spawn(accept(listener, routes, stopped));
+        let task = tokio::spawn(async move {
+            let panics = panics;
+            let panics = &panics;
+            panics.survived("admin endpoint", || accept(&listener, &routes, stopped.clone(), panics)).await;
+        });
         Ok(Admin { address: bound, stop, task })
     }
 
@@ -108,7 +114,7 @@ impl Admin {
     }
 }
 
-async fn accept(listener: TcpListener, routes: Arc<Routes>, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: &TcpListener, routes: &Arc<Routes>, mut stopped: watch::Receiver<bool>, panics: &Panics) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let of_connections = stopped.clone();
@@ -121,7 +127,8 @@ async fn accept(listener: TcpListener, routes: Arc<Routes>, mut stopped: watch::
         tokio::select! {
             (place, accepted) = next => match accepted {
                 Ok((stream, _)) => {
-                    let connection = serve(stream, routes.clone(), of_connections.clone());
+                    fault_point("admin");
+                    let connection = serve(stream, Arc::clone(routes), of_connections.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -132,11 +139,14 @@ async fn accept(listener: TcpListener, routes: Arc<Routes>, mut stopped: watch::
                     sleep(ACCEPT_REST).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => {
+                if let Err(panic) = ended.map_err(JoinError::try_into_panic) {
+                    panic.into_iter().for_each(|panic| panics.note("an admin connection", &*panic));
+                }
+            }
             () = told_to_stop(&mut stopped) => break,
         }
     }
-    drop(listener);
     while connections.join_next().await.is_some() {}
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!  Listener (a bound address, survives reloads)
 //!     └─ Server: one accept loop ──deals──► connections on the shards
-//!           └─ each request: head ─► body::read ─► inflate ─► (JSON to protobuf) ─► Intake ─► Receipt or Refusal
+//!           └─ each request: head ─► admission ─► body::read ─► inflate ─► (JSON to protobuf) ─► Intake ─► Receipt or Refusal
 //! ```
 //!
 //! What is served on a listener, its [`Wiring`], is loaded anew for every request, so that a reload
@@ -11,8 +11,9 @@
 //!
 //! Invariants: a request is never larger in memory than its limit, before and after decompression; a success is
 //! answered only after a receipt, and never after the client's deadline; every answer's status says truly whether to
-//! come again. The place of admission by memory is [`body`].
+//! come again; every buffer of telemetry has a lease of the account of memory before it grows, see [`admission`].
 
+pub mod admission;
 pub mod answer;
 pub mod body;
 mod connection;
@@ -23,9 +24,11 @@ pub mod inflate;
 mod json;
 pub mod listener;
 pub mod meter;
+mod rate;
 mod records;
 pub mod replay;
 pub mod server;
+mod slots;
 pub mod wiring;
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use super::status::{
 };
 use super::timestamp;
 use crate::data::Signal;
+use crate::memory::Memory;
+use crate::supervise::Panics;
 use crate::telemetry::metrics::{ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
 
 /// Dead tasks that are remembered; the first ones tell the story.
@@ -35,6 +37,7 @@ pub struct Board {
     started_at: SystemTime,
     started: Instant,
     metrics: Metrics,
+    memory: Memory,
     state: Mutex<State>,
 }
 
@@ -44,17 +47,19 @@ struct State {
     receivers: Vec<ReceiverStatus>,
     last_reload: Option<ReloadStatus>,
     dead_tasks: Vec<DeadTask>,
+    found_dead: Vec<DeadTask>,
     draining: bool,
 }
 
 impl Board {
     /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
     /// counted there.
-    pub fn new(metrics: Metrics) -> Arc<Self> {
+    pub fn new(metrics: Metrics, memory: Memory) -> Arc<Self> {
         Arc::new(Board {
             started_at: SystemTime::now(),
             started: Instant::now(),
             metrics,
+            memory,
             state: Mutex::new(State::default()),
         })
     }
@@ -99,9 +104,28 @@ impl Board {
         self.state.lock().draining = true;
     }
 
+    /// What was found dead in the last round over everything: it makes the process unhealthy until a round that does
+    /// not find it any more. What is new is logged.
+    pub fn found_dead(&self, found: Vec<DeadTask>) {
+        let before = std::mem::replace(&mut self.state.lock().found_dead, found.clone());
+        for DeadTask { task, reason } in found.iter().filter(|task| !before.contains(task)) {
+            tracing::error!(task, "not healthy: {reason}");
+        }
+        for DeadTask { task, .. } in before.iter().filter(|task| !found.contains(task)) {
+            tracing::info!(task, "healthy again");
+        }
+    }
+
+    /// The count of panics.
+    pub fn panics(&self) -> Panics {
+        Panics::new(self.metrics.task_panics.clone())
+    }
+
     /// Whether the process can still do its work.
     pub fn health(&self) -> Health {
-        let dead_tasks = self.state.lock().dead_tasks.clone();
+        let state = self.state.lock();
+        let dead_tasks: Vec<_> = state.dead_tasks.iter().chain(&state.found_dead).cloned().collect();
+        drop(state);
         Health { healthy: dead_tasks.is_empty(), dead_tasks }
     }
 
@@ -130,6 +154,7 @@ impl Board {
             pipelines: serving.as_ref().map(|serving| serving.pipelines.clone()).unwrap_or_default(),
             receivers,
             last_reload,
+            memory: self.memory.status(),
             accounting,
         }
     }

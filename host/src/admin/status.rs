@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data::Signal;
+use crate::memory::MemoryStatus;
 
 /// The whole answer of `/status`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +30,8 @@ pub struct Status {
     pub exporters: Vec<ExporterStatus>,
     /// How the last reload ended; none before the first.
     pub last_reload: Option<ReloadStatus>,
+    /// What telemetry holds in memory, and the limits on it.
+    pub memory: MemoryStatus,
     /// Records since the start, by signal.
     pub accounting: BTreeMap<Signal, SignalTotals>,
 }

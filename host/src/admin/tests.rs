@@ -25,7 +25,7 @@ impl Scene {
     async fn start() -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let board = Board::new(metrics.clone());
+        let board = Board::new(metrics.clone(), crate::memory::Memory::unlimited());
         let admin = Admin::start("127.0.0.1:0", Arc::new(registry), board.clone()).await.unwrap();
         Scene { admin, board, metrics, client: Client::new() }
     }

@@ -1,7 +1,9 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod admission;
 mod delivery;
 mod exporter;
+mod memory;
 mod pipeline;
 mod receiver;
 mod service;

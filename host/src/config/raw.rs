@@ -4,14 +4,18 @@
 //! `docs/operators.md` against it. Every key has a default, so that a value that was refused leaves a component that
 //! can be checked further; what must be given is checked in [`super::check`].
 
+mod admission;
 mod delivery;
 mod exporter;
+mod memory;
 mod receiver;
 mod service;
 mod stage;
 
+pub(super) use admission::*;
 pub(super) use delivery::*;
 pub(super) use exporter::*;
+pub(super) use memory::*;
 pub(super) use receiver::*;
 pub(super) use service::*;
 pub(super) use stage::*;

@@ -1,8 +1,10 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod admission;
 mod delivery;
 mod exporter;
+mod memory;
 mod receiver;
 mod secret;
 mod service;
@@ -13,8 +15,10 @@ use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use admission::*;
 pub use delivery::*;
 pub use exporter::*;
+pub use memory::*;
 pub use receiver::*;
 pub use secret::*;
 pub use service::*;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::batch::{Batcher, Entry};
 use super::delivery::Courier;
+use crate::supervise::fault_point;
 
 /// One lane, before it runs.
 #[derive(Debug)]
@@ -56,7 +57,10 @@ impl Lane {
                 biased;
                 Some(()) = under_way.next() => {}
                 entry = entries.recv(), if open && free => match entry {
-                    Some(entry) => batcher.push(entry, Instant::now()),
+                    Some(entry) => {
+                        fault_point("lane");
+                        batcher.push(entry, Instant::now());
+                    }
                     None => open = false,
                 },
                 () = &mut timer, if due.is_some() => armed = None,

@@ -13,6 +13,7 @@ use super::generation::Generation;
 use crate::admin::status::ReceiverStatus;
 use crate::config::spec::{GrpcServerSpec, HttpServerSpec, ReceiverSpec, ReplaySpec, RequestLimits};
 use crate::data::Signal;
+use crate::memory::Memory;
 use crate::receiver::meter::Meter;
 use crate::receiver::{BindError, Listener, Progress, Replay, ReplayError, Server, Wiring};
 use crate::report;
@@ -104,6 +105,7 @@ pub(super) struct Handover<'a> {
     pub(super) destinations: &'a Destinations,
     pub(super) lease: Lease,
     pub(super) shards: &'a Shards,
+    pub(super) memory: &'a Memory,
     pub(super) metrics: &'a Metrics,
 }
 
@@ -120,7 +122,7 @@ impl Handover<'_> {
         };
         let pipelines = Signal::ALL.into_iter().map(|signal| (signal, routes(signal))).collect();
         let late = Arc::new(Meter::new(self.metrics, receiver, transport));
-        Arc::new(Entry::new(pipelines, limits, late, self.shards.clone(), self.lease.clone()))
+        Arc::new(Entry::new(pipelines, limits, late, self.memory.clone(), self.shards.clone(), self.lease.clone()))
     }
 }
 
@@ -149,8 +151,8 @@ impl Receivers {
         for (key, side) in sides(to.generation) {
             let intake = to.entry(&key.receiver, key.transport, side.limits());
             let wiring = match side {
-                Side::Grpc(spec) => Wiring::grpc(&key.receiver, spec, intake, to.metrics),
-                Side::Http(spec) => Wiring::http(&key.receiver, spec, intake, to.metrics),
+                Side::Grpc(spec) => Wiring::grpc(&key.receiver, spec, intake, to.memory, to.metrics),
+                Side::Http(spec) => Wiring::http(&key.receiver, spec, intake, to.memory, to.metrics),
             };
             if let Some(listener) = bound.listeners.remove(&key) {
                 self.servers.insert(key, Server::start(listener, to.shards, wiring));
@@ -178,7 +180,7 @@ impl Receivers {
                 before => {
                     retired.extend(before.map(|(_, replay)| replay));
                     self.told.remove(id);
-                    started(id, Replay::start(id, spec, intake, to.metrics, to.shards, index))
+                    started(id, Replay::start(id, spec, intake, to.memory, to.metrics, to.shards, index))
                 }
             };
             self.replays.extend(replay.map(|replay| (id.clone(), (spec.clone(), replay))));
@@ -217,6 +219,11 @@ impl Receivers {
             return std::future::pending().await;
         }
         futures_util::future::select_all(ends).await.0
+    }
+
+    /// Replays that ended without being through.
+    pub(super) fn dead(&self) -> impl Iterator<Item = &String> {
+        self.replays.iter().filter(|(_, (_, replay))| replay.is_dead()).map(|(id, _)| id)
     }
 
     /// Notes that a replay was told to be through.

@@ -9,6 +9,7 @@ use crate::config::spec::{
 use crate::data::Signal;
 use crate::data::json::DEPTH_MAX;
 
+use super::admission::{admission, rate_limit, timeouts};
 use super::{Declared, RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of, unknown_type};
 
 /// The types of receivers.
@@ -50,6 +51,9 @@ fn grpc(report: &mut Report, spot: &Spot, raw: raw::GrpcServer) -> GrpcServerSpe
         limits: limits(report, &spot.key("limits"), &raw.limits),
         max_concurrent_streams: u32::try_from(streams).unwrap_or(u32::MAX),
         max_connection_age: age,
+        admission: admission(report, &spot.key("admission"), &raw.admission),
+        timeouts: timeouts(report, &spot.key("timeouts"), &raw.timeouts),
+        rate_limit: raw.rate_limit.map(|raw| rate_limit(report, &spot.key("rate_limit"), raw)),
     }
 }
 
@@ -72,10 +76,15 @@ fn http(report: &mut Report, spot: &Spot, raw: raw::HttpServer) -> HttpServerSpe
             );
         }
     }
+    let streams = at_least_one(report, &spot.key("max_concurrent_streams"), raw.max_concurrent_streams);
     HttpServerSpec {
         endpoint: endpoint(report, spot, raw.endpoint),
         limits: limits(report, &spot.key("limits"), &raw.limits),
         paths: paths.into_iter().map(|(signal, _, path)| (signal, path)).collect(),
+        max_concurrent_streams: u32::try_from(streams).unwrap_or(u32::MAX),
+        admission: admission(report, &spot.key("admission"), &raw.admission),
+        timeouts: timeouts(report, &spot.key("timeouts"), &raw.timeouts),
+        rate_limit: raw.rate_limit.map(|raw| rate_limit(report, &spot.key("rate_limit"), raw)),
     }
 }
 

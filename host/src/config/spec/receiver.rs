@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::{AdmissionSpec, RateLimitSpec, TimeoutsSpec};
 use crate::data::Signal;
 
 /// A receiver.
@@ -31,6 +32,12 @@ pub struct GrpcServerSpec {
     pub max_concurrent_streams: u32,
     /// After how long a connection is asked to go away, so that load spreads; none: never. Default none.
     pub max_connection_age: Option<Duration>,
+    /// What it takes on at a time.
+    pub admission: AdmissionSpec,
+    /// How long clients may take.
+    pub timeouts: TimeoutsSpec,
+    /// How often each client may come; none: as often as it likes. Default none.
+    pub rate_limit: Option<RateLimitSpec>,
 }
 
 /// The server side of OTLP/HTTP.
@@ -42,6 +49,14 @@ pub struct HttpServerSpec {
     pub limits: RequestLimits,
     /// Path of each signal; default `/v1/traces` and so on.
     pub paths: BTreeMap<Signal, String>,
+    /// Streams that one connection of HTTP/2 may have open. Default 128.
+    pub max_concurrent_streams: u32,
+    /// What it takes on at a time.
+    pub admission: AdmissionSpec,
+    /// How long clients may take.
+    pub timeouts: TimeoutsSpec,
+    /// How often each client may come; none: as often as it likes. Default none.
+    pub rate_limit: Option<RateLimitSpec>,
 }
 
 /// What one request may be. Each has a default, and a counter for what is over it.

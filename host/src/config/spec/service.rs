@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::MemoryLimiterSpec;
+
 /// What concerns the whole process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceSpec {
@@ -12,6 +14,8 @@ pub struct ServiceSpec {
     pub shards: NonZeroUsize,
     /// How long a drain may take at the end. Default 30 s.
     pub shutdown_timeout: Duration,
+    /// Limits of the memory that telemetry holds.
+    pub memory_limiter: MemoryLimiterSpec,
 }
 
 impl Default for ServiceSpec {
@@ -20,6 +24,7 @@ impl Default for ServiceSpec {
             admin_endpoint: Some("127.0.0.1:8888".to_owned()),
             shards: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             shutdown_timeout: Duration::from_secs(30),
+            memory_limiter: MemoryLimiterSpec::default(),
         }
     }
 }

@@ -10,10 +10,11 @@ use tonic::Code;
 use super::media::Media;
 use crate::data::Signal;
 use crate::data::intake::{Receipt, Refusal};
+use crate::receiver::admission::TurnedAway;
 use crate::receiver::answer::{Reply, error_message};
 use crate::receiver::body::BodyError;
 use crate::receiver::inflate::{InflateError, gzip_answer};
-use crate::receiver::meter::Outcome;
+use crate::receiver::meter::{Limit, Outcome};
 
 /// Why a request was refused, and how that is said and counted.
 pub(super) struct Problem {
@@ -22,11 +23,13 @@ pub(super) struct Problem {
     code: Code,
     message: String,
     retry_after: Option<Duration>,
+    /// The limit of the listener that was crossed.
+    pub limit: Option<Limit>,
 }
 
 impl Problem {
     pub fn new(outcome: Outcome, status: StatusCode, code: Code, message: &str) -> Problem {
-        Problem { outcome, status, code, message: error_message(message).to_owned(), retry_after: None }
+        Problem { outcome, status, code, message: error_message(message).to_owned(), retry_after: None, limit: None }
     }
 
     pub fn too_large(message: &str) -> Problem {
@@ -38,15 +41,30 @@ impl Problem {
     }
 }
 
+impl From<TurnedAway> for Problem {
+    /// Too many requests are the client's, everything else is ours (OTLP/HTTP Throttling: 429 and 503).
+    fn from(TurnedAway { limit, reason, retry_after }: TurnedAway) -> Self {
+        let status = match limit {
+            Limit::RequestRate | Limit::RecordRate => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let problem = Problem::new(Outcome::Busy, status, Code::Unavailable, &reason);
+        Problem { retry_after: Some(retry_after), limit: Some(limit), ..problem }
+    }
+}
+
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         let message = error.to_string();
         match error {
             BodyError::TooLarge { .. } => Problem::too_large(&message),
             BodyError::TooSlow { .. } => {
-                Problem::new(Outcome::Timeout, StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded, &message)
+                let status = StatusCode::REQUEST_TIMEOUT;
+                let problem = Problem::new(Outcome::Timeout, status, Code::DeadlineExceeded, &message);
+                Problem { limit: Some(Limit::Body), ..problem }
             }
             BodyError::Broken(_) => Problem::malformed(&message),
+            BodyError::TurnedAway(turned_away) => Problem::from(turned_away),
         }
     }
 }
@@ -57,6 +75,7 @@ impl From<InflateError> for Problem {
         match error {
             InflateError::TooLarge { .. } => Problem::too_large(&message),
             InflateError::Corrupt(_) => Problem::malformed(&message),
+            InflateError::TurnedAway(turned_away) => Problem::from(turned_away),
         }
     }
 }
