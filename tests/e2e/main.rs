@@ -3,6 +3,7 @@
 mod accounting;
 mod client;
 mod harness;
+mod overload;
 mod peer;
 mod plugins;
 mod protocol;

@@ -196,6 +196,13 @@ async fn status_tells_what_runs() {
         "generation": 2,
         "error": "p.yaml:3: unknown key `exprters`"
       },
+      "memory": {
+        "held_bytes": 0,
+        "soft_limit_bytes": null,
+        "hard_limit_bytes": null,
+        "resident_bytes": null,
+        "refusing": false
+      },
       "accounting": {
         "traces": {
           "accepted": 5,
