@@ -45,7 +45,8 @@ where
     let (parts, mut body) = request.into_parts();
     let media = Media::of(&parts.headers);
     let limit = spec.limits.max_request_bytes.min(wiring.admission.largest());
-    let head = Head::check(&parts, paths, media, limit);
+    let head = head::check_size(&parts, spec.admission.max_header_bytes)
+        .and_then(|()| Head::check(&parts, paths, media, limit));
     let taken = match head {
         Ok(head) => take(wiring, spec, head, caller, &parts.headers, &mut body).await,
         Err(problem) => Err(problem),

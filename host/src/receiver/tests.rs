@@ -2,6 +2,7 @@
 
 mod compression;
 mod faults;
+mod memory;
 mod otlp_grpc;
 mod otlp_http;
 mod raw;

@@ -15,7 +15,7 @@ pub(in crate::config) struct Admission {
     pub max_in_flight_bytes: Option<Size>,
     /// Connections; more wait to be accepted.
     pub max_connections: u64,
-    /// Size of a request's headers, over HTTP/2.
+    /// Size of a request's headers, as HTTP/2 counts it.
     pub max_header_bytes: Size,
     /// Streams of one connection that the client reset before they were looked at; with more it is ended.
     pub max_pending_resets: u64,

@@ -11,7 +11,7 @@ pub struct AdmissionSpec {
     pub max_in_flight_bytes: Option<usize>,
     /// Connections; more wait to be accepted. Default 8192.
     pub max_connections: usize,
-    /// Bytes of a request's headers over HTTP/2. Default 32 KiB.
+    /// Bytes of a request's headers, as HTTP/2 counts them. Default 32 KiB.
     pub max_header_bytes: u32,
     /// Streams of a connection that the client reset before they were looked at (rapid reset, CVE-2023-44487); with
     /// more the connection is ended. Default 64.

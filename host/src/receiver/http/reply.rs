@@ -32,6 +32,11 @@ impl Problem {
         Problem { outcome, status, code, message: error_message(message).to_owned(), retry_after: None, limit: None }
     }
 
+    /// The same, for a limit of the listener.
+    pub fn at(self, limit: Limit) -> Problem {
+        Problem { limit: Some(limit), ..self }
+    }
+
     pub fn too_large(message: &str) -> Problem {
         Problem::new(Outcome::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted, message)
     }
@@ -60,8 +65,7 @@ impl From<BodyError> for Problem {
             BodyError::TooLarge { .. } => Problem::too_large(&message),
             BodyError::TooSlow { .. } => {
                 let status = StatusCode::REQUEST_TIMEOUT;
-                let problem = Problem::new(Outcome::Timeout, status, Code::DeadlineExceeded, &message);
-                Problem { limit: Some(Limit::Body), ..problem }
+                Problem::new(Outcome::Timeout, status, Code::DeadlineExceeded, &message).at(Limit::Body)
             }
             BodyError::Broken(_) => Problem::malformed(&message),
             BodyError::TurnedAway(turned_away) => Problem::from(turned_away),
