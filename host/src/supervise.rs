@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | accept loop of a listener | shard 0 | begins again on the same socket, after a pause |
 //! | one connection | its shard | is closed; its client comes again, all others do not notice |
+//! | one request | its shard | its stream or connection is reset; its client comes again |
 //! | counting what a lost client sent | its shard | its records stay uncounted; logged |
 //! | lane of a destination | its shard | unhealthy: what it held is told as undelivered, and clients are refused |
 //! | replay | its shard | unhealthy, as records would be missing without a word |
@@ -66,7 +67,7 @@ impl Panics {
     }
 
     /// Runs a future to its end; panics are noted and go on.
-    pub async fn noted<F: Future>(self, task: &'static str, future: F) -> F::Output {
+    pub async fn noted<F: Future>(&self, task: &'static str, future: F) -> F::Output {
         match AssertUnwindSafe(future).catch_unwind().await {
             Ok(output) => output,
             Err(panic) => {

@@ -61,7 +61,13 @@ impl Connection {
         let wiring = shared.wiring.load_full();
         let (stream, received) = Counted::new(tokio::net::TcpStream::from_std(stream)?);
         let builder = builder(&wiring);
-        let service = service_fn(move |request| answer(shared.wiring.load_full(), caller, request));
+        let service = service_fn(move |request| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let answer = answer(shared.wiring.load_full(), caller, request);
+                shared.panics.noted("answer a request", answer).await
+            }
+        });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
 
         let start = Instant::now();
@@ -134,6 +140,7 @@ async fn answer(
     caller: Caller,
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Infallible> {
+    fault_point("request");
     Ok(match &wiring.protocol {
         Protocol::Grpc(spec) => grpc::answer(&wiring, spec.limits.max_request_bytes, caller, request).await,
         Protocol::Http { spec, paths } => otlp_http::answer(&wiring, spec, paths, caller, request).await,

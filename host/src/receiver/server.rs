@@ -22,7 +22,7 @@ use super::meter::Limit;
 use super::slots::{Slot, Slots};
 use super::wiring::Wiring;
 use crate::shard::Shards;
-use crate::supervise::fault_point;
+use crate::supervise::{Panics, fault_point};
 
 /// How often a full listener looks whether a reload has made room.
 const FULL_CHECK: Duration = Duration::from_secs(1);
@@ -63,6 +63,7 @@ pub(super) struct Shared {
     pub wiring: ArcSwap<Wiring>,
     slots: Slots,
     accept_failures: AtomicU64,
+    pub panics: Panics,
 }
 
 impl Server {
@@ -72,6 +73,7 @@ impl Server {
             wiring: ArcSwap::from_pointee(wiring),
             slots: Slots::new(),
             accept_failures: AtomicU64::new(0),
+            panics: shards.panics().clone(),
         });
         let (phase, phase_rx) = watch::channel(Phase::Serving);
         let local_addr = listener.local_addr();
@@ -135,7 +137,7 @@ impl Dealer {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "cannot accept connections"),
         };
-        let accepting = self.shards.panics().survived("accept connections", || self.accept(&listener));
+        let accepting = self.shared.panics.survived("accept connections", || self.accept(&listener));
         tokio::select! {
             // An error means that the server was dropped: nobody wants the connections any more.
             _ = phase.wait_for(|phase| *phase > Phase::Serving) => {}

@@ -26,7 +26,8 @@ async fn f27_what_panics_begins_again_after_longer_and_longer_pauses() {
 #[tokio::test]
 async fn f27_a_noted_panic_is_counted_and_still_one() {
     let panics = Panics::default();
-    let task = tokio::spawn(panics.clone().noted("task", async { panic!("as the test asks") }));
+    let shared = panics.clone();
+    let task = tokio::spawn(async move { shared.noted("task", async { panic!("as the test asks") }).await });
     assert!(task.await.unwrap_err().is_panic());
     assert_eq!(counted(&panics, "task"), 1);
 }

@@ -1,5 +1,6 @@
 //! F23, F25: more than can be held.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -12,7 +13,7 @@ use tonic::Code;
 use tonic::codec::CompressionEncoding;
 use tonic_types::StatusExt;
 
-use super::{assert_serves, process_bytes, wait_for_empty_account, wait_for_limit};
+use super::{assert_serves, process_bytes, to_file, wait_for_empty_account, wait_for_limit};
 use crate::client::{GrpcClient, PROTOBUF, post};
 use crate::harness::{PATIENCE, Sluicebox};
 use crate::peer::{Mood, Peer};
@@ -23,6 +24,9 @@ const HARD_MIB: usize = 256;
 
 /// How long the load goes on while the backend takes what it can.
 const LOAD: Duration = Duration::from_secs(8);
+
+/// What the process has beside the account: itself, and buffers of connections.
+const BASE_MIB: usize = 100;
 
 fn to_backend(peer: &Peer) -> String {
     format!(
@@ -43,6 +47,41 @@ service:
         peer.url(),
         HARD_MIB - 64
     )
+}
+
+/// So many bytes of nothing, compressed.
+fn bomb(bytes: usize, gzip: bool) -> Vec<u8> {
+    let zeros = vec![0; bytes];
+    if !gzip {
+        return zstd::encode_all(&zeros[..], 3).unwrap();
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&zeros).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f01_f02_f23_many_bombs_at_once_stay_within_the_limit_of_memory() {
+    let limits = ", limits: { max_request_bytes: 256MiB }";
+    let limiter = "\n  memory_limiter: { limit_mib: 160, spike_limit_mib: 32 }";
+    let sluicebox = Arc::new(Sluicebox::run(&to_file(limits, limits, limiter)));
+    assert_serves(&sluicebox).await;
+    let bombs = [("gzip", Bytes::from(bomb(150 << 20, true))), ("zstd", Bytes::from(bomb(150 << 20, false)))];
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..12 {
+        let ((coding, bomb), sluicebox) = (bombs[number % 2].clone(), Arc::clone(&sluicebox));
+        clients.spawn(async move {
+            let headers = [("content-type", PROTOBUF), ("content-encoding", coding)];
+            post(&sluicebox, "/v1/traces", &headers, bomb).await.status
+        });
+    }
+    let statuses = clients.join_all().await;
+    // Either there was no room, or there was, and then it is no request.
+    assert!(statuses.iter().all(|status| matches!(status, 400 | 503)), "{statuses:?}");
+    let peak = process_bytes(&sluicebox, "VmHWM:");
+    assert!(peak < (160 + BASE_MIB) << 20, "{} MiB", peak >> 20);
+    wait_for_empty_account(&sluicebox).await;
+    assert_serves(&sluicebox).await;
 }
 
 /// A request of some 512 KiB.

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tonic::Code;
 
-use super::{assert_serves, to_file, wait_for_metric};
+use super::{assert_serves, to_file, wait_for_empty_account, wait_for_metric};
 use crate::client::GrpcClient;
 use crate::harness::{PATIENCE, Sluicebox};
 use crate::requests::encoded_spans;
@@ -69,6 +69,20 @@ async fn f27_a_connection_that_panics_is_closed_alone() {
     let _ = tokio::time::timeout(PATIENCE, lost.read_to_end(&mut Vec::new())).await.unwrap();
     wait_for_panic(&sluicebox, "serve a connection").await;
     other.export(Signal::Traces, encoded_spans("after", 1)).await.unwrap();
+    assert_eq!(health(&sluicebox).await.0, 200);
+    sluicebox.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f21_f27_a_request_that_panics_is_reset_alone_and_gives_back_what_it_held() {
+    let sluicebox = run();
+    let client = GrpcClient::connect(&sluicebox).await;
+    client.export(Signal::Traces, encoded_spans("before", 1)).await.unwrap();
+    ask(&sluicebox, "request");
+    client.export(Signal::Traces, encoded_spans("lost", 1)).await.unwrap_err();
+    client.export(Signal::Traces, encoded_spans("after", 1)).await.unwrap();
+    wait_for_panic(&sluicebox, "answer a request").await;
+    wait_for_empty_account(&sluicebox).await;
     assert_eq!(health(&sluicebox).await.0, 200);
     sluicebox.stop();
 }
