@@ -1,11 +1,12 @@
-//! The admin endpoint: `/metrics`, `/healthz`, `/readyz` and `/status` over plain HTTP, on loopback by default.
+//! The admin endpoint: `/metrics`, `/healthz`, `/readyz` and `/status` over HTTP, on loopback by default.
 //!
 //! Life: the topology keeps the [`Board`] true and [`Admin::start`] serves what stands on it. The endpoint comes up
 //! before the receivers do, so that a slow start can be watched, and goes down after them. It owns its connections:
 //! there are at most 64, none lives longer than ten minutes, and [`Admin::stop`] waits for the last answer.
 //!
-//! There is no authentication: whoever reaches the port sees names of pipelines, plugins and addresses, never
-//! telemetry and never a secret.
+//! Before it stands a [`Gate`], open by default: then whoever reaches the port sees names of pipelines, plugins and
+//! addresses. `/healthz` and `/readyz` ask for no credential, because probes have none; with client certificates even
+//! probes need one.
 
 mod accounting;
 mod board;
@@ -24,10 +25,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -36,6 +40,7 @@ use tokio::time::{sleep, timeout};
 pub use self::board::{Board, Serving};
 
 use self::routes::Routes;
+use crate::gate::{Gate, HandshakeError, Rounds};
 use crate::supervise::{Panics, fault_point};
 
 /// Connections at a time; the next one waits in the kernel's backlog.
@@ -80,23 +85,37 @@ pub struct Admin {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    /// Looks at the files of the gate.
+    _rounds: Rounds,
+}
+
+/// What a connection comes into.
+struct Hall {
+    gate: Gate,
+    routes: Arc<Routes>,
 }
 
 impl Admin {
-    /// Binds `address` (`host:port`; port 0 asks for any) and serves until [`Admin::stop`].
-    pub async fn start(address: &str, registry: Arc<Registry>, board: Arc<Board>) -> Result<Admin, BindError> {
+    /// Binds `address` (`host:port`; port 0 asks for any) and serves, behind `gate`, until [`Admin::stop`].
+    pub async fn start(
+        address: &str,
+        gate: Gate,
+        registry: Arc<Registry>,
+        board: Arc<Board>,
+    ) -> Result<Admin, BindError> {
         let bind_error = |source| BindError { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         let bound = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
         let panics = board.panics();
         let routes = Arc::new(Routes::new(registry, board));
+        let rounds = Rounds::start([&gate]);
+        let hall = Arc::new(Hall { gate, routes });
         let task = tokio::spawn(async move {
-            let panics = panics;
             let panics = &panics;
-            panics.survived("admin endpoint", || accept(&listener, &routes, stopped.clone(), panics)).await;
+            panics.survived("admin endpoint", || accept(&listener, &hall, stopped.clone(), panics)).await;
         });
-        Ok(Admin { address: bound, stop, task })
+        Ok(Admin { address: bound, stop, task, _rounds: rounds })
     }
 
     /// The address that is served, with the real port.
@@ -114,7 +133,7 @@ impl Admin {
     }
 }
 
-async fn accept(listener: &TcpListener, routes: &Arc<Routes>, mut stopped: watch::Receiver<bool>, panics: &Panics) {
+async fn accept(listener: &TcpListener, hall: &Arc<Hall>, mut stopped: watch::Receiver<bool>, panics: &Panics) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let of_connections = stopped.clone();
@@ -126,9 +145,9 @@ async fn accept(listener: &TcpListener, routes: &Arc<Routes>, mut stopped: watch
         };
         tokio::select! {
             (place, accepted) = next => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     fault_point("admin");
-                    let connection = serve(stream, Arc::clone(routes), of_connections.clone());
+                    let connection = serve(stream, peer, Arc::clone(hall), of_connections.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -155,10 +174,38 @@ async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-async fn serve(stream: TcpStream, routes: Arc<Routes>, mut stopped: watch::Receiver<bool>) {
-    let service = service_fn(move |request| {
-        let answer = routes.answer(&request);
-        async move { Ok::<_, std::convert::Infallible>(answer) }
+async fn serve(stream: TcpStream, peer: SocketAddr, hall: Arc<Hall>, mut stopped: watch::Receiver<bool>) {
+    if !hall.gate.speaks_tls() {
+        return converse(stream, peer, hall, stopped).await;
+    }
+    let shaken = tokio::select! {
+        shaken = timeout(HEAD_TIMEOUT, hall.gate.shake_hands(stream, peer)) => shaken,
+        () = told_to_stop(&mut stopped) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => converse(stream, peer, hall, stopped).await,
+        // Told and counted already.
+        Ok(Err(_)) => {}
+        Err(_) => hall.gate.note_handshake(peer, &HandshakeError::Timeout(HEAD_TIMEOUT)),
+    }
+}
+
+async fn converse<S>(stream: S, peer: SocketAddr, hall: Arc<Hall>, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let hall = hall.clone();
+        async move {
+            let denied = match routes::is_open(&request) {
+                true => None,
+                false => hall.gate.admit(request.headers(), peer).await.err(),
+            };
+            Ok::<_, std::convert::Infallible>(match denied {
+                Some(denied) => routes::denied(&denied),
+                None => hall.routes.answer(&request),
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -7,12 +7,14 @@
 //! ```
 
 pub mod admin;
+pub mod bench;
 pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod data;
 pub mod destination;
 pub mod exporter;
+pub mod gate;
 pub mod memory;
 pub mod plugin;
 pub mod receiver;

@@ -12,7 +12,7 @@
 //!
 //! Two limits: above the **soft** one new requests are refused before they are read; the **hard** one the account never
 //! crosses, so a body that would is refused while it is read. Both refusals are retryable. Being above the soft limit
-//! ends only below seven eighths of it and after [`DWELL`], so that it does not flap. As the account does not know
+//! ends only below seven eighths of it, and before [`DWELL`] only below half of it, so that it does not flap. As the account does not know
 //! what the process needs beside it, the [watch](Memory::watch) looks at the resident memory too, and refuses while
 //! that is above the hard limit, unless less than an eighth of the limit is held: memory that the allocator keeps to
 //! itself must not starve clients for ever.
@@ -36,7 +36,8 @@ pub use self::lease::{Kind, Lease};
 use crate::config::spec::{MemoryLimiterSpec, MemoryShare};
 use crate::telemetry::metrics::{MemoryKindLabels, MemoryLimitLabels, Metrics};
 
-/// The shortest time above the soft limit: what is said to one client is said to all of a moment.
+/// The shortest time above the soft limit, unless memory is free by half: what is said to one client is said to all of
+/// a moment.
 pub const DWELL: Duration = Duration::from_millis(200);
 
 /// When a client that was refused may come again.
@@ -246,7 +247,8 @@ impl Account {
             return true;
         }
         let since_ms = self.above_since_ms.load(Ordering::Relaxed);
-        let is_over = held < soft - soft / 8 && now_ms.saturating_sub(since_ms) >= DWELL.as_millis() as u64;
+        let is_long = now_ms.saturating_sub(since_ms) >= DWELL.as_millis() as u64;
+        let is_over = held <= soft / 2 || (is_long && held < soft - soft / 8);
         if is_over {
             self.above_soft.store(false, Ordering::Relaxed);
         }

@@ -19,6 +19,7 @@
 pub mod api;
 mod breaker;
 pub mod build;
+pub mod cache;
 pub mod component;
 mod empty_wasi;
 pub mod engine;
@@ -37,6 +38,7 @@ mod tests;
 mod ticker;
 pub mod toolchain;
 
+pub use cache::CodeCache;
 pub use component::{Digest, LoadError, Plugin};
 pub use engine::{Engine, EngineError};
 pub use fault::Fault;

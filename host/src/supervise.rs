@@ -13,13 +13,14 @@
 //! | one admin connection | control | is closed |
 //! | end of an old generation | control | its destinations end by themselves; logged |
 //! | watch of files | own thread | begins again, after a pause |
+//! | rotation of certificates and credentials | control | begins again, after a pause |
 //! | clock of plugin calls | own thread | begins again |
 //! | shard, that is its thread | own thread | the process drains and ends with a failure: a part of every listener is gone |
 //! | control (reload, signals, rounds) | main thread | the process ends with a failure |
 //!
 //! A shard that does not answer for [`SILENCE`] makes the process unhealthy for as long. A process that was unhealthy
 //! at its end exits with a failure, so that whoever started it knows. Every panic is logged, and counted as
-//! `sluicebox_task_panics_total`, apart from those of the two threads that only begin again.
+//! `sluicebox_task_panics_total`, apart from those of the watch, the rotation and the clock.
 
 mod fault;
 #[cfg(test)]

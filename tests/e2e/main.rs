@@ -10,5 +10,6 @@ mod protocol;
 mod reload;
 mod requests;
 mod sdk;
+mod security;
 mod start;
 mod topology;

@@ -7,8 +7,9 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, LimitLabels, LossLabels, MemoryKindLabels,
-    MemoryLimitLabels, Metrics, PipelineLabels, ReceiverLabels, ReloadLabels, RequestLabels, StageLabels, TaskLabels,
+    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels, LimitLabels, LossLabels, MemoryKindLabels,
+    MemoryLimitLabels, Metrics, PipelineLabels, ReceiverLabels, ReloadLabels, RequestLabels, RotationLabels,
+    StageLabels, TaskLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -74,6 +75,7 @@ fn touch(metrics: &Metrics) {
     let stage = StageLabels { pipeline: text(), processor: text(), plugin: text(), plugin_version: text() };
     for signal in Signal::ALL {
         let receiver = ReceiverLabels { receiver: text(), transport: "grpc" };
+        metrics.certificate_expiry.get_or_create_owned(&receiver);
         for family in [&metrics.receiver_accepted, &metrics.receiver_refused, &metrics.receiver_rejected] {
             family.counter(signal, &receiver);
         }
@@ -108,4 +110,9 @@ fn touch(metrics: &Metrics) {
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let decision = DecisionLabels { pipeline, processor, plugin, plugin_version, reason: text(), decision: "kept" };
     metrics.sampler_decisions.get_or_create_owned(&decision);
+    let refused = GateLabels { receiver: text(), transport: "grpc", reason: "missing" };
+    metrics.authentication_failures.get_or_create_owned(&refused);
+    metrics.handshakes_failed.get_or_create_owned(&refused);
+    let rotation = RotationLabels { receiver: text(), transport: "grpc", key: "tls", outcome: "applied" };
+    metrics.rotations.get_or_create_owned(&rotation);
 }

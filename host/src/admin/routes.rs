@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use prometheus_client::registry::Registry;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::accounting;
 use super::board::Board;
 use super::exposition::Format;
+use crate::gate::Denied;
 
 /// An answer: everything here is small enough to be made whole.
 type Answer = Response<Full<Bytes>>;
@@ -70,6 +71,23 @@ impl Routes {
         let metrics = Format::OpenMetrics.write(&self.registry).unwrap_or_default();
         json(StatusCode::OK, &self.board.status(accounting::totals(&metrics)))
     }
+}
+
+/// Whether a path is answered without a credential: those of probes, which have none and learn next to nothing.
+pub(super) fn is_open<B>(request: &Request<B>) -> bool {
+    matches!(request.uri().path(), "/healthz" | "/readyz")
+}
+
+/// The answer to a request that is not let in.
+pub(super) fn denied(denied: &Denied) -> Answer {
+    let busy = denied.retry_after();
+    let status = if busy.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::UNAUTHORIZED };
+    let mut answer = text(status, format!("{}\n", denied.denial.message()));
+    for challenge in denied.challenges.iter() {
+        answer.headers_mut().append(WWW_AUTHENTICATE, challenge.clone());
+    }
+    answer.headers_mut().extend(busy.map(|after| (RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)))));
+    answer
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {

@@ -6,6 +6,7 @@ mod exporter;
 mod memory;
 mod pipeline;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 mod tls;

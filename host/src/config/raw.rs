@@ -9,6 +9,7 @@ mod delivery;
 mod exporter;
 mod memory;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 
@@ -17,5 +18,6 @@ pub(super) use delivery::*;
 pub(super) use exporter::*;
 pub(super) use memory::*;
 pub(super) use receiver::*;
+pub(super) use security::*;
 pub(super) use service::*;
 pub(super) use stage::*;

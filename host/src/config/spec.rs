@@ -2,11 +2,14 @@
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
 mod admission;
+mod cors;
 mod delivery;
 mod exporter;
 mod memory;
+mod password;
 mod receiver;
 mod secret;
+mod security;
 mod service;
 mod stage;
 
@@ -16,11 +19,14 @@ use std::path::PathBuf;
 use crate::data::Signal;
 
 pub use admission::*;
+pub use cors::*;
 pub use delivery::*;
 pub use exporter::*;
 pub use memory::*;
+pub use password::*;
 pub use receiver::*;
 pub use secret::*;
+pub use security::*;
 pub use service::*;
 pub use stage::*;
 

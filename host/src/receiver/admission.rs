@@ -113,13 +113,6 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// One that nothing limits.
-    #[cfg(test)]
-    pub fn unlimited() -> Ticket {
-        let gate = Admission::new(&AdmissionSpec::default(), None, &Memory::unlimited());
-        Ticket { gate, client: None, bytes: 0 }
-    }
-
     /// A lease for a buffer, to be grown with [`Ticket::grow`].
     pub fn lease(&self, kind: Kind) -> Lease {
         self.gate.memory.lease(kind)

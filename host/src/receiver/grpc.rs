@@ -29,6 +29,7 @@ use super::meter::Outcome;
 use super::wiring::Wiring;
 use crate::data::Signal;
 use crate::data::intake::{Receipt, Request};
+use crate::gate::Denied;
 
 /// A flag that says whether the message is compressed, and its length in four bytes.
 const PREFIX: usize = 5;
@@ -58,6 +59,16 @@ where
     };
     wiring.meter.ended(outcome);
     response
+}
+
+/// Answers a call that is not let in.
+pub fn deny<B>(wiring: &Wiring, denied: &Denied, request: &http::Request<B>) -> Response<Reply> {
+    let failure = Failure::denied(denied);
+    wiring.meter.ended(failure.outcome);
+    if request.method() == Method::POST && is_grpc(request.headers()) {
+        return reply::failure(&failure);
+    }
+    reply::denied(&failure, &denied.challenges)
 }
 
 async fn call<B>(wiring: &Wiring, limit: usize, caller: Caller, head: &Parts, body: &mut B) -> Result<Receipt, Failure>
@@ -141,8 +152,8 @@ fn message(mut framed: Bytes, coding: Coding, limit: usize, ticket: &mut Ticket)
     }
     framed.advance(PREFIX);
     match (flag, coding) {
-        (0, _) => Ok(Coding::Identity.inflate(framed, limit, ticket)?),
-        (1, Coding::Gzip | Coding::Zstd) => Ok(coding.inflate(framed, limit, ticket)?),
+        (0, _) => Ok(Coding::Identity.inflate(framed, limit)?),
+        (1, Coding::Gzip | Coding::Zstd) => Ok(coding.inflate_within(framed, limit, ticket)?),
         // The code is that of the gRPC compression specification.
         (1, Coding::Identity) => {
             let message = "the message is flagged as compressed, but grpc-encoding does not say how";

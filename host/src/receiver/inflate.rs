@@ -68,34 +68,51 @@ impl Coding {
         }
     }
 
-    /// Decompresses a whole body, to at most `limit` bytes.
-    pub fn inflate(self, body: Bytes, limit: usize, ticket: &mut Ticket) -> Result<Bytes, InflateError> {
+    /// Decompresses a whole body, to at most `limit` bytes, beside any account of memory.
+    pub fn inflate(self, body: Bytes, limit: usize) -> Result<Bytes, InflateError> {
+        self.inflate_as(body, limit, &mut |_| Ok(()))
+    }
+
+    /// Decompresses the whole body of a request, to at most `limit` bytes, as far as there is room for it.
+    pub fn inflate_within(self, body: Bytes, limit: usize, ticket: &mut Ticket) -> Result<Bytes, InflateError> {
+        if self == Coding::Identity {
+            return self.inflate(body, limit);
+        }
+        let mut lease = ticket.lease(Kind::Decoding);
+        let bytes = self.inflate_as(body, limit, &mut |more| ticket.grow(&mut lease, more))?;
+        lease.shrink_to(bytes.len());
+        Ok(lease.keep(bytes, Kind::Requests))
+    }
+
+    fn inflate_as(self, body: Bytes, limit: usize, grow: &mut Grow<'_>) -> Result<Bytes, InflateError> {
         match self {
             Coding::Identity if body.len() > limit => Err(InflateError::TooLarge { limit }),
             Coding::Identity => Ok(body),
-            Coding::Gzip => read(MultiGzDecoder::new(&body[..]), body.len(), limit, ticket),
+            Coding::Gzip => read(MultiGzDecoder::new(&body[..]), body.len(), limit, grow),
             Coding::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(&body[..]).map_err(InflateError::Corrupt)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(InflateError::Corrupt)?;
-                read(decoder, body.len(), limit, ticket)
+                read(decoder, body.len(), limit, grow)
             }
         }
     }
 }
 
+/// Asked before so many bytes more are written.
+type Grow<'a> = dyn FnMut(usize) -> Result<(), TurnedAway> + 'a;
+
 /// Reads to the end, and gives up at the first byte over the limit, or where there is no room.
-fn read(mut decoder: impl Read, compressed: usize, limit: usize, ticket: &mut Ticket) -> Result<Bytes, InflateError> {
+fn read(mut decoder: impl Read, compressed: usize, limit: usize, grow: &mut Grow<'_>) -> Result<Bytes, InflateError> {
     let over = limit.saturating_add(1);
-    let mut lease = ticket.lease(Kind::Decoding);
     let mut out = Vec::new();
     let mut size = compressed.saturating_mul(USUAL_RATIO).max(BUFFER_MIN);
     loop {
         size = if size > DOUBLED_MAX { over } else { size.min(over) };
         out.reserve_exact(size.saturating_sub(out.len()));
-        // What is reserved becomes memory only where it is written to, so the lease goes ahead of that, step by step.
+        // What is reserved becomes memory only where it is written to, so room is asked for step by step.
         while out.len() < size {
             let step = (size - out.len()).min(DOUBLED_MAX);
-            ticket.grow(&mut lease, step)?;
+            grow(step)?;
             let read = decoder.by_ref().take(step as u64).read_to_end(&mut out).map_err(InflateError::Corrupt)?;
             if out.len() > limit {
                 return Err(InflateError::TooLarge { limit });
@@ -105,8 +122,7 @@ fn read(mut decoder: impl Read, compressed: usize, limit: usize, ticket: &mut Ti
                 if out.capacity() - out.len() > out.len() / 8 {
                     out.shrink_to_fit();
                 }
-                lease.shrink_to(out.len());
-                return Ok(lease.keep(Bytes::from(out), Kind::Requests));
+                return Ok(Bytes::from(out));
             }
         }
         size = size.saturating_mul(2);
@@ -128,13 +144,6 @@ pub fn gzip_answer(answer: &[u8]) -> Option<Bytes> {
 mod tests {
     use super::*;
 
-    impl Coding {
-        /// Decompresses where nothing but `limit` counts.
-        fn whole(self, body: Bytes, limit: usize) -> Result<Bytes, InflateError> {
-            self.inflate(body, limit, &mut Ticket::unlimited())
-        }
-    }
-
     fn gzip(data: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(data).unwrap();
@@ -144,20 +153,20 @@ mod tests {
     #[test]
     fn f04_all_members_of_a_gzip_are_read() {
         let body = Bytes::from([gzip(b"one, "), gzip(b"two, "), gzip(b""), gzip(b"three")].concat());
-        assert_eq!(Coding::Gzip.whole(body, 100).unwrap(), "one, two, three");
+        assert_eq!(Coding::Gzip.inflate(body, 100).unwrap(), "one, two, three");
     }
 
     #[test]
     fn f04_garbage_after_a_gzip_is_corrupt() {
         let body = Bytes::from([gzip(b"one"), b"garbage".to_vec()].concat());
-        assert!(matches!(Coding::Gzip.whole(body, 100), Err(InflateError::Corrupt(_))));
+        assert!(matches!(Coding::Gzip.inflate(body, 100), Err(InflateError::Corrupt(_))));
     }
 
     #[test]
     fn all_frames_of_a_zstd_are_read() {
         let frame = |data: &[u8]| zstd::encode_all(data, 3).unwrap();
         let body = Bytes::from([frame(b"one, "), frame(b"two")].concat());
-        assert_eq!(Coding::Zstd.whole(body, 100).unwrap(), "one, two");
+        assert_eq!(Coding::Zstd.inflate(body, 100).unwrap(), "one, two");
     }
 
     #[test]
@@ -165,10 +174,10 @@ mod tests {
         let text = b"The quick brown fox jumps over the lazy dog. ".repeat(5);
         let bodies = [(Coding::Gzip, gzip(&text)), (Coding::Zstd, zstd::encode_all(&text[..], 3).unwrap())];
         for (coding, body) in bodies {
-            assert_eq!(coding.whole(Bytes::from(body.clone()), 1000).unwrap(), text);
+            assert_eq!(coding.inflate(Bytes::from(body.clone()), 1000).unwrap(), text);
             for cut in 1..body.len() {
                 let cut = Bytes::copy_from_slice(&body[..cut]);
-                assert!(matches!(coding.whole(cut, 1000), Err(InflateError::Corrupt(_))), "{coding:?}");
+                assert!(matches!(coding.inflate(cut, 1000), Err(InflateError::Corrupt(_))), "{coding:?}");
             }
         }
     }
@@ -178,10 +187,10 @@ mod tests {
         let text = vec![b'x'; 5000];
         for (coding, body) in [(Coding::Gzip, gzip(&text)), (Coding::Zstd, zstd::encode_all(&text[..], 3).unwrap())] {
             let body = Bytes::from(body);
-            assert_eq!(coding.whole(body.clone(), 5000).unwrap(), text);
-            assert!(matches!(coding.whole(body, 4999), Err(InflateError::TooLarge { limit: 4999 })));
+            assert_eq!(coding.inflate(body.clone(), 5000).unwrap(), text);
+            assert!(matches!(coding.inflate(body, 4999), Err(InflateError::TooLarge { limit: 4999 })));
         }
-        assert!(matches!(Coding::Identity.whole(Bytes::from(text), 4999), Err(InflateError::TooLarge { .. })));
+        assert!(matches!(Coding::Identity.inflate(Bytes::from(text), 4999), Err(InflateError::TooLarge { .. })));
     }
 
     #[test]
@@ -191,6 +200,6 @@ mod tests {
         encoder.include_contentsize(false).unwrap();
         encoder.write_all(&vec![0; 32 << 20]).unwrap();
         let body = Bytes::from(encoder.finish().unwrap());
-        assert!(matches!(Coding::Zstd.whole(body, 64 << 20), Err(InflateError::Corrupt(_))));
+        assert!(matches!(Coding::Zstd.inflate(body, 64 << 20), Err(InflateError::Corrupt(_))));
     }
 }

@@ -21,6 +21,7 @@ use super::listener::Listener;
 use super::meter::Limit;
 use super::slots::{Slot, Slots};
 use super::wiring::Wiring;
+use crate::config::spec::TlsServerSpec;
 use crate::shard::Shards;
 use crate::supervise::{Panics, fault_point};
 
@@ -61,6 +62,8 @@ pub struct Drained {
 /// What the accept loop and all connections share.
 pub(super) struct Shared {
     pub wiring: ArcSwap<Wiring>,
+    /// How connections are secured now: those that began otherwise are asked to go away.
+    pub transport: watch::Sender<Option<TlsServerSpec>>,
     slots: Slots,
     accept_failures: AtomicU64,
     pub panics: Panics,
@@ -70,6 +73,7 @@ impl Server {
     /// Begins to accept connections: on shard 0, for all shards.
     pub fn start(listener: Listener, shards: &Shards, wiring: Wiring) -> Server {
         let shared = Arc::new(Shared {
+            transport: watch::Sender::new(wiring.gate.transport()),
             wiring: ArcSwap::from_pointee(wiring),
             slots: Slots::new(),
             accept_failures: AtomicU64::new(0),
@@ -88,10 +92,17 @@ impl Server {
         self.local_addr
     }
 
-    /// Exchanges what is served, from the next request on. No connection is closed.
+    /// Exchanges what is served, from the next request on. No connection is closed, except when the settings of TLS
+    /// are others: then each is asked to go away, as for a drain.
     pub fn rewire(&self, mut wiring: Wiring) {
         wiring.admission.take_over(&self.shared.wiring.load().admission);
+        let transport = wiring.gate.transport();
         self.shared.wiring.store(Arc::new(wiring));
+        self.shared.transport.send_if_modified(|before| {
+            let differs = *before != transport;
+            *before = transport;
+            differs
+        });
     }
 
     /// Connections that are open.
@@ -190,7 +201,7 @@ impl Dealer {
     fn deal(&self, stream: TcpStream, peer: SocketAddr, slot: Slot) {
         let shard = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len();
         let (shared, phase) = (Arc::clone(&self.shared), self.phase.clone());
-        let connection = Connection { shared, shard, peer: peer.ip(), phase, slot };
+        let connection = Connection { shared, shard, phase, slot, peer };
         // Detached: the drain waits for its slot, the shard for its end.
         drop(self.shards.spawn_on(shard, "serve a connection", async move {
             if let Err(error) = connection.serve(stream).await {

@@ -7,6 +7,7 @@ mod otlp_grpc;
 mod otlp_http;
 mod raw;
 mod replay;
+mod security;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -170,6 +171,7 @@ impl Setup {
             admission: self.admission.clone(),
             timeouts: self.timeouts,
             rate_limit: self.rate_limit.clone(),
+            security: Default::default(),
         };
         Wiring::grpc("otlp", &spec, pipeline.clone(), &self.memory(), metrics)
     }
@@ -183,6 +185,8 @@ impl Setup {
             admission: self.admission.clone(),
             timeouts: self.timeouts,
             rate_limit: self.rate_limit.clone(),
+            security: Default::default(),
+            cors: None,
         }
     }
 

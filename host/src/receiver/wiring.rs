@@ -8,6 +8,7 @@ use super::meter::Meter;
 use crate::config::spec::{AdmissionSpec, GrpcServerSpec, HttpServerSpec, TimeoutsSpec};
 use crate::data::Signal;
 use crate::data::intake::Intake;
+use crate::gate::Gate;
 use crate::memory::Memory;
 use crate::telemetry::metrics::Metrics;
 
@@ -24,6 +25,8 @@ pub struct Wiring {
     pub admission: Admission,
     /// How long clients may take.
     pub timeouts: TimeoutsSpec,
+    /// What clients have to show.
+    pub gate: Gate,
 }
 
 /// A protocol and its settings.
@@ -55,6 +58,7 @@ impl Wiring {
             meter: Meter::new(metrics, receiver, "grpc"),
             admission: Admission::new(&spec.admission, spec.rate_limit.as_ref(), memory),
             timeouts: spec.timeouts,
+            gate: Gate::open(),
         }
     }
 
@@ -74,6 +78,7 @@ impl Wiring {
             meter: Meter::new(metrics, receiver, "http"),
             admission: Admission::new(&spec.admission, spec.rate_limit.as_ref(), memory),
             timeouts: spec.timeouts,
+            gate: Gate::open(),
         }
     }
 
@@ -83,5 +88,10 @@ impl Wiring {
             Protocol::Grpc(spec) => &spec.admission,
             Protocol::Http { spec, .. } => &spec.admission,
         }
+    }
+
+    /// The same, behind a gate.
+    pub fn behind(self, gate: Gate) -> Wiring {
+        Wiring { gate, ..self }
     }
 }

@@ -35,7 +35,31 @@ pub struct RequestLabels {
     pub receiver: String,
     /// `grpc`, `http` or `file`.
     pub transport: &'static str,
-    /// `ok`, `partial`, `malformed`, `too_large`, `unsupported`, `busy`, `timeout`.
+    /// `ok`, `partial`, `malformed`, `too_large`, `unsupported`, `busy`, `timeout`, `unauthenticated`.
+    pub outcome: &'static str,
+}
+
+/// Labels of what the gate of a listener does not let in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct GateLabels {
+    /// The receiver's id; `admin` for the admin endpoint.
+    pub receiver: String,
+    /// `grpc` or `http`.
+    pub transport: &'static str,
+    /// Why: see `docs/metrics.md`.
+    pub reason: &'static str,
+}
+
+/// Labels of changes in the files of a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RotationLabels {
+    /// The receiver's id; `admin` for the admin endpoint.
+    pub receiver: String,
+    /// `grpc` or `http`.
+    pub transport: &'static str,
+    /// `tls` or `auth`.
+    pub key: &'static str,
+    /// `applied` or `refused`.
     pub outcome: &'static str,
 }
 
@@ -218,6 +242,10 @@ pub struct Metrics {
     pub memory_limit: Family<MemoryLimitLabels, Gauge>,
     pub memory_short_periods: Counter,
     pub task_panics: Family<TaskLabels, Counter>,
+    pub authentication_failures: Family<GateLabels, Counter>,
+    pub handshakes_failed: Family<GateLabels, Counter>,
+    pub certificate_expiry: Family<ReceiverLabels, Gauge>,
+    pub rotations: Family<RotationLabels, Counter>,
     pub stage_incoming: Family<StageLabels, Counter>,
     pub stage_outgoing: Family<StageLabels, Counter>,
     pub stage_edits: Family<StageLabels, Counter>,
@@ -270,6 +298,22 @@ impl Metrics {
             memory_short_periods,
             task_panics: family!("sluicebox_task_panics", "Panics of tasks of the process, by the task's name"),
             receiver_requests: family!("sluicebox_receiver_requests", "Requests answered, by outcome"),
+            authentication_failures: family!(
+                "sluicebox_receiver_authentication_failures",
+                "Requests that showed no credential that is known, by reason"
+            ),
+            handshakes_failed: family!(
+                "sluicebox_receiver_tls_handshakes_failed",
+                "Connections whose TLS handshake came to nothing, by reason"
+            ),
+            certificate_expiry: family!(
+                "sluicebox_receiver_tls_certificate_expiry_seconds",
+                "Until when the certificate of a listener is valid, since the Unix epoch"
+            ),
+            rotations: family!(
+                "sluicebox_receiver_credential_rotations",
+                "Changes of certificate or credential files, by whether they could be used"
+            ),
             stage_incoming: family!("otelcol_processor_incoming_items", "Records that a stage was given"),
             stage_outgoing: family!("otelcol_processor_outgoing_items", "Records that a stage passed on"),
             stage_edits: family!("sluicebox_processor_edits", "Values that a transform set or deleted"),

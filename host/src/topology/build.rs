@@ -12,7 +12,7 @@ use crate::admin::status::StageStatus;
 use crate::chain::{self, BuildFault, StepSpec};
 use crate::config::spec::{Grant, PipelineSpec, PluginSource, Spec, StageSpec};
 use crate::config::{Problem, Problems};
-use crate::plugin::{Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
+use crate::plugin::{CodeCache, Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
 use crate::report;
 use crate::telemetry::metrics::Metrics;
 
@@ -29,7 +29,8 @@ type Loaded = BTreeMap<PluginSource, Plugin>;
 
 impl Workshop {
     pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics) -> anyhow::Result<Workshop> {
-        let plugins = Arc::new(Plugins::new(Engine::new()?));
+        let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
+        let plugins = Arc::new(Plugins::new(Engine::with_cache(cache)?));
         Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default() })
     }
 

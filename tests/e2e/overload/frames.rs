@@ -55,8 +55,8 @@ impl Frame {
 
     /// The value of a setting, in SETTINGS.
     pub fn setting(&self, id: u16) -> Option<u32> {
-        let pairs = self.payload.chunks_exact(6);
-        let found = pairs.filter(|pair| pair[..2] == id.to_be_bytes()).next_back()?;
+        let mut pairs = self.payload.chunks_exact(6);
+        let found = pairs.rfind(|pair| pair[..2] == id.to_be_bytes())?;
         Some(u32::from_be_bytes(found[2..].try_into().unwrap()))
     }
 }

@@ -10,6 +10,7 @@ use crate::data::Signal;
 use crate::data::json::DEPTH_MAX;
 
 use super::admission::{admission, rate_limit, timeouts};
+use super::security::{cors, security, warn_of_open};
 use super::{Declared, RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of, unknown_type};
 
 /// The types of receivers.
@@ -46,6 +47,8 @@ fn otlp(report: &mut Report, spot: &Spot, raw: raw::OtlpReceiver) -> ReceiverSpe
 fn grpc(report: &mut Report, spot: &Spot, raw: raw::GrpcServer) -> GrpcServerSpec {
     let streams = at_least_one(report, &spot.key("max_concurrent_streams"), raw.max_concurrent_streams);
     let age = raw.max_connection_age.map(|age| some_time(report, &spot.key("max_connection_age"), age));
+    let security = security(report, spot, raw.tls.as_ref(), raw.auth.as_ref());
+    warn_of_open(report, spot, &raw.endpoint, &security);
     GrpcServerSpec {
         endpoint: endpoint(report, spot, raw.endpoint),
         limits: limits(report, &spot.key("limits"), &raw.limits),
@@ -54,6 +57,7 @@ fn grpc(report: &mut Report, spot: &Spot, raw: raw::GrpcServer) -> GrpcServerSpe
         admission: admission(report, &spot.key("admission"), &raw.admission),
         timeouts: timeouts(report, &spot.key("timeouts"), &raw.timeouts),
         rate_limit: raw.rate_limit.map(|raw| rate_limit(report, &spot.key("rate_limit"), raw)),
+        security,
     }
 }
 
@@ -77,6 +81,9 @@ fn http(report: &mut Report, spot: &Spot, raw: raw::HttpServer) -> HttpServerSpe
         }
     }
     let streams = at_least_one(report, &spot.key("max_concurrent_streams"), raw.max_concurrent_streams);
+    let security = security(report, spot, raw.tls.as_ref(), raw.auth.as_ref());
+    warn_of_open(report, spot, &raw.endpoint, &security);
+    let cors = raw.cors.as_ref().map(|raw| cors(report, &spot.key("cors"), raw));
     HttpServerSpec {
         endpoint: endpoint(report, spot, raw.endpoint),
         limits: limits(report, &spot.key("limits"), &raw.limits),
@@ -85,6 +92,8 @@ fn http(report: &mut Report, spot: &Spot, raw: raw::HttpServer) -> HttpServerSpe
         admission: admission(report, &spot.key("admission"), &raw.admission),
         timeouts: timeouts(report, &spot.key("timeouts"), &raw.timeouts),
         rate_limit: raw.rate_limit.map(|raw| rate_limit(report, &spot.key("rate_limit"), raw)),
+        security,
+        cors,
     }
 }
 

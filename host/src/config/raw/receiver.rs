@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Admission, RateLimit, Timeouts};
+use super::{Admission, Auth, Cors, RateLimit, ServerTls, Timeouts};
 use crate::config::spec;
 use crate::config::value::{Size, Time};
 
@@ -61,6 +61,10 @@ pub(in crate::config) struct GrpcServer {
     pub timeouts: Timeouts,
     /// How often each client may come. Left out: as often as it likes.
     pub rate_limit: Option<RateLimit>,
+    /// TLS. Left out: plaintext.
+    pub tls: Option<ServerTls>,
+    /// Credentials of clients. Left out: nobody is asked.
+    pub auth: Option<Auth>,
 }
 
 impl Default for GrpcServer {
@@ -73,6 +77,8 @@ impl Default for GrpcServer {
             admission: Admission::default(),
             timeouts: Timeouts::default(),
             rate_limit: None,
+            tls: None,
+            auth: None,
         }
     }
 }
@@ -99,6 +105,12 @@ pub(in crate::config) struct HttpServer {
     pub timeouts: Timeouts,
     /// How often each client may come. Left out: as often as it likes.
     pub rate_limit: Option<RateLimit>,
+    /// TLS. Left out: plaintext.
+    pub tls: Option<ServerTls>,
+    /// Credentials of clients. Left out: nobody is asked.
+    pub auth: Option<Auth>,
+    /// Web pages that may send. Left out: none.
+    pub cors: Option<Cors>,
 }
 
 impl Default for HttpServer {
@@ -113,6 +125,9 @@ impl Default for HttpServer {
             admission: Admission::default(),
             timeouts: Timeouts::default(),
             rate_limit: None,
+            tls: None,
+            auth: None,
+            cors: None,
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{AdmissionSpec, RateLimitSpec, TimeoutsSpec};
+use super::{AdmissionSpec, CorsSpec, RateLimitSpec, SecuritySpec, TimeoutsSpec};
 use crate::data::Signal;
 
 /// A receiver.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a run has a handful of them")]
 pub enum ReceiverSpec {
     /// OTLP over gRPC and HTTP; at least one of them.
     Otlp {
@@ -38,6 +39,8 @@ pub struct GrpcServerSpec {
     pub timeouts: TimeoutsSpec,
     /// How often each client may come; none: as often as it likes. Default none.
     pub rate_limit: Option<RateLimitSpec>,
+    /// What clients have to show. Default nothing.
+    pub security: SecuritySpec,
 }
 
 /// The server side of OTLP/HTTP.
@@ -57,6 +60,10 @@ pub struct HttpServerSpec {
     pub timeouts: TimeoutsSpec,
     /// How often each client may come; none: as often as it likes. Default none.
     pub rate_limit: Option<RateLimitSpec>,
+    /// What clients have to show. Default nothing.
+    pub security: SecuritySpec,
+    /// Which web pages may send; none: no page may.
+    pub cors: Option<CorsSpec>,
 }
 
 /// What one request may be. Each has a default, and a counter for what is over it.

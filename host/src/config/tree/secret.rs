@@ -32,8 +32,18 @@ impl Node {
 /// Whether what stands below a key is a secret.
 pub(in crate::config) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('_', "-");
-    ["header", "authorization", "api-key", "apikey", "password", "credential"].iter().any(|word| key.contains(word))
-        || matches!(key.as_str(), "token" | "secret" | "bearer-token" | "access-token")
+    // These are names of headers, not what is in them.
+    let names = key == "allowed-headers";
+    !names
+        && ["header", "authorization", "api-key", "apikey", "password", "credential"]
+            .iter()
+            .any(|word| key.contains(word))
+        || matches!(key.as_str(), "token" | "tokens" | "htpasswd" | "secret" | "bearer-token" | "access-token")
+}
+
+/// Whether a line that cannot be parsed may hold a secret: rather too much is hidden than too little.
+fn is_perhaps_secret(line: &str) -> bool {
+    ["token", "secret", "htpasswd"].iter().any(|word| line.contains(word))
 }
 
 /// Whether a text is a URL with a user or password.
@@ -51,7 +61,7 @@ pub(in crate::config) fn secrets_of_broken(text: &str) -> Vec<Range<usize>> {
         let colon = line.find(':').map_or(indent, |at| at + 1);
         if below.is_some() || has_credentials(line) {
             found.push(start + colon..start + line.len());
-        } else if is_secret(line) {
+        } else if is_secret(line) || is_perhaps_secret(line) {
             found.push(start + colon..start + line.len());
             below = Some(indent);
         }

@@ -43,7 +43,6 @@ async fn r15_r27_above_the_soft_limit_nothing_is_read() {
     assert!(pipeline.bytes().is_empty());
     assert_eq!(grpc.counted("limits").len() + http.counted("limits").len(), 2);
     drop(held);
-    tokio::time::sleep(crate::memory::DWELL).await;
     export(&connected(&grpc).await, spans(1)).await.unwrap();
     pipeline.taken.lock().clear();
     given_back(&memory).await;
