@@ -1,12 +1,13 @@
-//! The admin endpoint: `/metrics`, `/healthz`, `/readyz` and `/status` over HTTP, on loopback by default.
+//! The admin endpoint: `/metrics`, `/healthz`, `/readyz`, `/status` and `/audit` over HTTP, on loopback by default.
 //!
 //! Life: the topology keeps the [`Board`] true and [`Admin::start`] serves what stands on it. The endpoint comes up
 //! before the receivers do, so that a slow start can be watched, and goes down after them. It owns its connections:
 //! there are at most 64, none lives longer than ten minutes, and [`Admin::stop`] waits for the last answer.
 //!
 //! Before it stands a [`Gate`], open by default: then whoever reaches the port sees names of pipelines, plugins and
-//! addresses. `/healthz` and `/readyz` ask for no credential, because probes have none; with client certificates even
-//! probes need one.
+//! addresses, and of telemetry what `service.telemetry.audit` allows: by default ids and names of some dropped records.
+//! `/healthz` and `/readyz` ask for no credential, because probes have none; with client certificates even probes need
+//! one.
 
 mod accounting;
 mod board;

@@ -134,8 +134,12 @@ impl Destination {
         shards: &[Handle],
         metrics: &Metrics,
     ) -> Result<Arc<Destination>, BuildError> {
-        let (capacity, answerable) = match spec.queue {
-            QueueSpec::Memory { max_bytes } => (max_bytes, Answerable::Here),
+        let (capacity, answerable) = match &spec.queue {
+            QueueSpec::Memory { max_bytes } => (*max_bytes, Answerable::Here),
+            QueueSpec::Durable(queue) => {
+                let why = "a durable queue is not served yet".to_owned();
+                return Err(BuildError::File { path: queue.dir.clone(), why });
+            }
             QueueSpec::None => (UNQUEUED_BYTES_MAX, Answerable::Sender),
         };
         let (lane_count, in_flight_max) = match &spec.target {

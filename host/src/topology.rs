@@ -36,6 +36,7 @@ use self::build::Workshop;
 pub use self::generation::{Generation, Pipeline};
 pub use self::running::Running;
 use crate::admin::{self, Admin, Board};
+use crate::audit::Audit;
 use crate::config::spec::ServiceSpec;
 use crate::config::{self, Loaded, Problems};
 use crate::gate::{Alpn, Gate};
@@ -63,7 +64,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
 /// # Errors
 /// Every problem that was found.
 pub async fn validate(loaded: &Loaded) -> anyhow::Result<Result<Generation, Problems>> {
-    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default())?;
+    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default(), Audit::default())?.only_checking();
     let generation = workshop.generation(&loaded.spec, 1, 1).await;
     if let Ok(generation) = &generation {
         receivers::gates(generation, &workshop.metrics)?;
@@ -84,12 +85,13 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     registry.register_collector(Box::new(plugin_metrics.clone()));
     admin::process::register(&mut registry);
     let memory = Memory::new(&loaded.spec.service.memory_limiter, &metrics);
-    let board = Board::new(metrics.clone(), memory.clone());
+    let audit = Audit::new(loaded.spec.service.audit.clone());
+    let board = Board::new(metrics.clone(), memory.clone(), audit.clone());
 
     let shutdown_timeout = loaded.spec.service.shutdown_timeout;
     let endpoint = loaded.spec.service.admin_endpoint.clone();
     let gate = admin_gate(&loaded.spec.service, &metrics)?;
-    let workshop = Workshop::new(metrics, plugin_metrics)?;
+    let workshop = Workshop::new(metrics, plugin_metrics, audit)?;
     let mut signals = Signals::new()?;
     let watch = reload::Watch::start(&options.paths, &loaded);
     // Before anything is taken from clients: what was taken would be lost if this failed.

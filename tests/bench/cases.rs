@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use sluicebox::audit::Audit;
 use sluicebox::chain::{Chain, StepSpec, build};
 use sluicebox::config::spec::{Grant, OnError, StageLimits};
 use sluicebox::data::Signal;
@@ -79,7 +80,14 @@ pub fn chain_on(runtime: &Runtime, engine: &Engine, plugs: &[Plug], shards: usiz
             own_metrics: PluginMetrics::default(),
             metrics: metrics.clone(),
         };
-        StepSpec { id, stage: Stage::new(&plugin, context).expect("it fits"), on_error: OnError::Pass }
+        let audit = Audit::default().ring("bench", &id);
+        StepSpec {
+            id,
+            stage: Stage::new(&plugin, context).expect("it fits"),
+            on_error: OnError::Pass,
+            quarantine: None,
+            audit,
+        }
     });
     let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), shards, &metrics));
     chain.map_err(|(_, fault)| fault).expect("it builds")

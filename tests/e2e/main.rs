@@ -2,6 +2,7 @@
 
 mod accounting;
 mod client;
+mod containment;
 mod harness;
 mod overload;
 mod peer;

@@ -12,6 +12,7 @@ use super::status::{
     SignalTotals, Status,
 };
 use super::timestamp;
+use crate::audit::Audit;
 use crate::data::Signal;
 use crate::memory::Memory;
 use crate::supervise::Panics;
@@ -38,6 +39,7 @@ pub struct Board {
     started: Instant,
     metrics: Metrics,
     memory: Memory,
+    audit: Audit,
     state: Mutex<State>,
 }
 
@@ -54,14 +56,20 @@ struct State {
 impl Board {
     /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
     /// counted there.
-    pub fn new(metrics: Metrics, memory: Memory) -> Arc<Self> {
+    pub fn new(metrics: Metrics, memory: Memory, audit: Audit) -> Arc<Self> {
         Arc::new(Board {
             started_at: SystemTime::now(),
             started: Instant::now(),
             metrics,
             memory,
+            audit,
             state: Mutex::new(State::default()),
         })
+    }
+
+    /// Examples of dropped records.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// A generation serves from now on.
@@ -143,6 +151,7 @@ impl Board {
         let (receivers, last_reload) = (state.receivers.clone(), state.last_reload.clone());
         drop(state);
         let exporters = serving.iter().flat_map(|serving| &serving.exporters);
+        let exporters: Vec<_> = exporters.map(|id| self.exporter(id)).collect();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: timestamp::rfc3339(self.started_at),
@@ -150,7 +159,8 @@ impl Board {
             ready: reasons.is_empty(),
             reasons,
             generation: serving.as_ref().map(|serving| serving.generation),
-            exporters: exporters.map(|id| self.exporter(id)).collect(),
+            queued: exporters.iter().map(|exporter| exporter.queue_records).sum(),
+            exporters,
             pipelines: serving.as_ref().map(|serving| serving.pipelines.clone()).unwrap_or_default(),
             receivers,
             last_reload,

@@ -7,9 +7,9 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels, LimitLabels, LossLabels, MemoryKindLabels,
-    MemoryLimitLabels, Metrics, PipelineLabels, ReceiverLabels, ReloadLabels, RequestLabels, RotationLabels,
-    StageLabels, TaskLabels,
+    AttemptLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels, LimitLabels, LossLabels,
+    MemoryKindLabels, MemoryLimitLabels, Metrics, PipelineLabels, QueueFailureLabels, ReceiverLabels, ReloadLabels,
+    RenewalLabels, RequestLabels, RotationLabels, SearchLabels, StageLabels, TaskLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -85,6 +85,8 @@ fn touch(metrics: &Metrics) {
         }
         let loss = LossLabels { signal, component: text(), reason: "filtered" };
         metrics.dropped.get_or_create_owned(&loss);
+        let dead = DeadLetterLabels { signal, component: text(), outcome: "written" };
+        metrics.dead_letter_records.get_or_create_owned(&dead);
     }
     let counters = [&metrics.stage_incoming, &metrics.stage_outgoing, &metrics.stage_edits, &metrics.plugin_calls];
     for family in counters.into_iter().chain([&metrics.plugin_log_lines_dropped]) {
@@ -93,6 +95,7 @@ fn touch(metrics: &Metrics) {
     for family in [&metrics.exporter_queue_size, &metrics.exporter_queue_records, &metrics.exporter_queue_capacity] {
         family.get_or_create_owned(&exporter);
     }
+    touch_queue(metrics, &exporter);
     metrics.plugin_call_seconds.get_or_create_owned(&stage).observe(0.1);
     metrics.exporter_attempt_seconds.get_or_create_owned(&exporter).observe(0.1);
     metrics.receiver_limits.get_or_create_owned(&LimitLabels { receiver: text(), transport: "grpc", limit: "x" });
@@ -108,6 +111,12 @@ fn touch(metrics: &Metrics) {
     let fault = FaultLabels { pipeline, processor, plugin, plugin_version, fault: "trap" };
     metrics.plugin_faults.get_or_create_owned(&fault);
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let renewal = RenewalLabels { pipeline, processor, plugin, plugin_version, cause: "fault" };
+    metrics.plugin_instances_renewed.get_or_create_owned(&renewal);
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let search = SearchLabels { pipeline, processor, plugin, plugin_version, outcome: "found" };
+    metrics.plugin_searches.get_or_create_owned(&search);
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let decision = DecisionLabels { pipeline, processor, plugin, plugin_version, reason: text(), decision: "kept" };
     metrics.sampler_decisions.get_or_create_owned(&decision);
     let refused = GateLabels { receiver: text(), transport: "grpc", reason: "missing" };
@@ -115,4 +124,17 @@ fn touch(metrics: &Metrics) {
     metrics.handshakes_failed.get_or_create_owned(&refused);
     let rotation = RotationLabels { receiver: text(), transport: "grpc", key: "tls", outcome: "applied" };
     metrics.rotations.get_or_create_owned(&rotation);
+}
+
+fn touch_queue(metrics: &Metrics, exporter: &ExporterLabels) {
+    let gauges = [&metrics.queue_entries, &metrics.queue_disk_bytes, &metrics.queue_segments];
+    for family in gauges.into_iter().chain([&metrics.queue_oldest_seconds]) {
+        family.get_or_create_owned(exporter);
+    }
+    for family in [&metrics.queue_syncs, &metrics.queue_quarantined, &metrics.queue_quarantined_bytes] {
+        family.get_or_create_owned(exporter);
+    }
+    metrics.queue_commit_seconds.get_or_create_owned(exporter).observe(0.1);
+    let failure = QueueFailureLabels { exporter: String::from("x"), act: "write" };
+    metrics.queue_failures.get_or_create_owned(&failure);
 }

@@ -12,12 +12,13 @@ use serde::Serialize;
 use super::accounting;
 use super::board::Board;
 use super::exposition::Format;
+use crate::audit::Query;
 use crate::gate::Denied;
 
 /// An answer: everything here is small enough to be made whole.
 type Answer = Response<Full<Bytes>>;
 
-const PATHS: &str = "/metrics, /healthz, /readyz, /status";
+const PATHS: &str = "/metrics, /healthz, /readyz, /status, /audit";
 
 /// Answers requests from the registry and the board.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl Routes {
             "/healthz" => |routes, _| routes.health(),
             "/readyz" => |routes, _| routes.readiness(),
             "/status" => |routes, _| routes.status(),
+            "/audit" => Self::audit,
             _ => |_, _| text(StatusCode::NOT_FOUND, format!("not found; there are {PATHS}\n")),
         };
         if matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -65,6 +67,13 @@ impl Routes {
     fn readiness(&self) -> Answer {
         let readiness = self.board.readiness();
         json(if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
+    }
+
+    fn audit<B>(&self, request: &Request<B>) -> Answer {
+        match Query::parse(request.uri().query().unwrap_or_default()) {
+            Ok(query) => json(StatusCode::OK, &self.board.audit().report(&query)),
+            Err(error) => text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+        }
     }
 
     fn status(&self) -> Answer {

@@ -32,6 +32,8 @@ pub struct Status {
     pub last_reload: Option<ReloadStatus>,
     /// What telemetry holds in memory, and the limits on it.
     pub memory: MemoryStatus,
+    /// Records that wait in the exporters' queues, or are being sent.
+    pub queued: i64,
     /// Records since the start, by signal.
     pub accounting: BTreeMap<Signal, SignalTotals>,
 }
@@ -152,6 +154,8 @@ pub struct SignalTotals {
     pub rejected_by_peers: u64,
     /// Ended inside Sluicebox, by reason.
     pub dropped: BTreeMap<String, u64>,
+    /// The same, by component (a stage's or exporter's id) and reason.
+    pub dropped_by: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// The answer of `/readyz`.

@@ -26,7 +26,7 @@ impl Scene {
     async fn start() -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let board = Board::new(metrics.clone(), crate::memory::Memory::unlimited());
+        let board = Board::new(metrics.clone(), crate::memory::Memory::unlimited(), crate::audit::Audit::default());
         let admin = Admin::start("127.0.0.1:0", Gate::open(), Arc::new(registry), board.clone()).await.unwrap();
         Scene { admin, board, metrics, client: Client::new() }
     }
@@ -204,6 +204,7 @@ async fn status_tells_what_runs() {
         "resident_bytes": null,
         "refusing": false
       },
+      "queued": 3,
       "accounting": {
         "traces": {
           "accepted": 5,
@@ -212,7 +213,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "metrics": {
           "accepted": 0,
@@ -221,7 +223,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "logs": {
           "accepted": 0,
@@ -230,7 +233,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         }
       }
     }

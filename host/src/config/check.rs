@@ -1,10 +1,13 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
 mod admission;
+mod audit;
 mod delivery;
+mod durable;
 mod exporter;
 mod memory;
 mod pipeline;
+mod quarantine;
 mod receiver;
 mod security;
 mod service;
@@ -63,6 +66,8 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     }
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
+    quarantine::clashes(report, &spec, &processors);
+    durable::clashes(report, &spec, &exporters);
     spec
 }
 

@@ -5,18 +5,24 @@
 //! can be checked further; what must be given is checked in [`super::check`].
 
 mod admission;
+mod audit;
 mod delivery;
+mod durable;
 mod exporter;
 mod memory;
+mod quarantine;
 mod receiver;
 mod security;
 mod service;
 mod stage;
 
 pub(super) use admission::*;
+pub(super) use audit::*;
 pub(super) use delivery::*;
+pub(super) use durable::*;
 pub(super) use exporter::*;
 pub(super) use memory::*;
+pub(super) use quarantine::*;
 pub(super) use receiver::*;
 pub(super) use security::*;
 pub(super) use service::*;

@@ -2,11 +2,14 @@
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
 mod admission;
+mod audit;
 mod cors;
 mod delivery;
+mod durable;
 mod exporter;
 mod memory;
 mod password;
+mod quarantine;
 mod receiver;
 mod secret;
 mod security;
@@ -19,11 +22,14 @@ use std::path::PathBuf;
 use crate::data::Signal;
 
 pub use admission::*;
+pub use audit::*;
 pub use cors::*;
 pub use delivery::*;
+pub use durable::*;
 pub use exporter::*;
 pub use memory::*;
 pub use password::*;
+pub use quarantine::*;
 pub use receiver::*;
 pub use secret::*;
 pub use security::*;

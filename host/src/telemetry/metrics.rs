@@ -167,11 +167,61 @@ pub struct AttemptLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of what a durable queue could not do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueueFailureLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `write`, `sync`, `read`, `cursor`, `remove`.
+    pub act: &'static str,
+}
+
 /// Labels of what is counted for a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct PipelineLabels {
     /// The pipeline's id.
     pub pipeline: String,
+}
+
+/// Labels of searches for poison records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SearchLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `found`, `part` or `nothing`.
+    pub outcome: &'static str,
+}
+
+/// Labels of instances that took the place of others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RenewalLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `fault`, `calls` or `memory`.
+    pub cause: &'static str,
+}
+
+/// Labels of requests that went to a dead-letter file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeadLetterLabels {
+    /// The signal.
+    pub signal: Signal,
+    /// The id of the stage or exporter that gave them up.
+    pub component: String,
+    /// `written` or `failed`.
+    pub outcome: &'static str,
 }
 
 /// Labels of reloads.
@@ -226,6 +276,11 @@ fn attempt_seconds() -> Histogram {
     Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
 }
 
+/// Makes the histogram of commit durations: 100 µs to 10 s.
+fn commit_seconds() -> Histogram {
+    Histogram::new([1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+}
+
 /// A family of histograms; the constructor is a plain function, so that the family can be named.
 pub type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -253,8 +308,11 @@ pub struct Metrics {
     pub plugin_call_seconds: Histograms<StageLabels>,
     pub plugin_faults: Family<FaultLabels, Counter>,
     pub plugin_log_lines_dropped: Family<StageLabels, Counter>,
+    pub plugin_instances_renewed: Family<RenewalLabels, Counter>,
+    pub plugin_searches: Family<SearchLabels, Counter>,
     pub sampler_decisions: Family<DecisionLabels, Counter>,
     pub dropped: Family<LossLabels, Counter>,
+    pub dead_letter_records: Family<DeadLetterLabels, Counter>,
     pub exporter_sent: PerSignal<ExporterLabels>,
     pub exporter_send_failed: PerSignal<ExporterLabels>,
     pub exporter_enqueue_failed: PerSignal<ExporterLabels>,
@@ -264,6 +322,15 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub queue_entries: Family<ExporterLabels, Gauge>,
+    pub queue_disk_bytes: Family<ExporterLabels, Gauge>,
+    pub queue_segments: Family<ExporterLabels, Gauge>,
+    pub queue_oldest_seconds: Family<ExporterLabels, Gauge>,
+    pub queue_syncs: Family<ExporterLabels, Counter>,
+    pub queue_commit_seconds: Histograms<ExporterLabels>,
+    pub queue_failures: Family<QueueFailureLabels, Counter>,
+    pub queue_quarantined: Family<ExporterLabels, Counter>,
+    pub queue_quarantined_bytes: Family<ExporterLabels, Counter>,
     pub reloads: Family<ReloadLabels, Counter>,
     pub generation: Family<PipelineLabels, Gauge>,
 }
@@ -328,10 +395,22 @@ impl Metrics {
                 "sluicebox_plugin_log_lines_dropped",
                 "Log lines of a plugin that were over its rate limit"
             ),
+            plugin_instances_renewed: family!(
+                "sluicebox_plugin_instances_renewed",
+                "Instances of a plugin that took the place of another, by cause"
+            ),
+            plugin_searches: family!(
+                "sluicebox_plugin_searches",
+                "Searches of a batch for the records that make a plugin fault, by outcome"
+            ),
             sampler_decisions: family!("sluicebox_sampler_decisions", "Decisions of a sampler, by its reason"),
             dropped: family!(
                 "sluicebox_dropped_records",
                 "Records that ended inside Sluicebox, by component and reason"
+            ),
+            dead_letter_records: family!(
+                "sluicebox_dead_letter_records",
+                "Records that were to be written to a dead-letter file, by outcome"
             ),
             exporter_attempts: family!("sluicebox_exporter_attempts", "Attempts to deliver a request, by outcome"),
             exporter_attempt_seconds: histograms!(
@@ -348,6 +427,25 @@ impl Metrics {
                 "otelcol_exporter_queue_capacity",
                 "Bytes that the exporter's queue may hold"
             ),
+            queue_entries: family!("sluicebox_queue_entries", "Requests that wait in a durable queue"),
+            queue_disk_bytes: family!("sluicebox_queue_disk_bytes", "Bytes that a durable queue takes on its disk"),
+            queue_segments: family!("sluicebox_queue_segments", "Files that hold the requests of a durable queue"),
+            queue_oldest_seconds: family!(
+                "sluicebox_queue_oldest_age_seconds",
+                "Age of the oldest request in a durable queue"
+            ),
+            queue_syncs: family!("sluicebox_queue_syncs", "Times that a durable queue brought requests to the disk"),
+            queue_commit_seconds: histograms!(
+                "sluicebox_queue_commit_duration_seconds",
+                "Wall time of writing a group of requests to a durable queue, and of bringing it to the disk",
+                commit_seconds
+            ),
+            queue_failures: family!("sluicebox_queue_failures", "What a durable queue could not do, by its act"),
+            queue_quarantined: family!(
+                "sluicebox_queue_damaged_places",
+                "Places in a durable queue that could not be read"
+            ),
+            queue_quarantined_bytes: family!("sluicebox_queue_damaged_bytes", "Bytes in those places"),
             reloads: family!("sluicebox_reloads", "Reloads, by outcome"),
             generation: family!("sluicebox_pipeline_generation", "The generation that a pipeline runs, counted from 1"),
             receiver_accepted: PerSignal::register(registry, "otelcol_receiver_accepted", "Records that were taken"),

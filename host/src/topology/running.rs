@@ -153,7 +153,8 @@ impl Running {
         if !is_first
             && (old.shards != new.shards
                 || old.admin_endpoint != new.admin_endpoint
-                || old.admin_security != new.admin_security)
+                || old.admin_security != new.admin_security
+                || old.audit != new.audit)
         {
             tracing::warn!("service.shards and service.telemetry take effect at the next start");
         }

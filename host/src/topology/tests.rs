@@ -45,7 +45,7 @@ service:
 }
 
 fn workshop() -> Workshop {
-    Workshop::new(Metrics::default(), PluginMetrics::default()).unwrap()
+    Workshop::new(Metrics::default(), PluginMetrics::default(), crate::audit::Audit::default()).unwrap()
 }
 
 /// What is wrong with a pipeline file, with paths that do not depend on the run.
@@ -132,7 +132,7 @@ const EDITS: &str = "  edits: { plugin: ./edits.wasm }\n";
 const TRACES: &str = "    traces: { receivers: [otlp], processors: [edits], exporters: [file] }\n";
 
 async fn running(folder: &TempDir, loaded: Loaded) -> Running {
-    let board = Board::new(Metrics::default(), Memory::unlimited());
+    let board = Board::new(Metrics::default(), Memory::unlimited(), crate::audit::Audit::default());
     let paths = vec![folder.path().join("pipeline.yaml")];
     Running::start(paths, loaded, workshop(), board, Memory::unlimited()).await.unwrap()
 }

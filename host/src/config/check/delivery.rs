@@ -4,14 +4,16 @@ use crate::config::raw;
 use crate::config::report::{Report, Spot};
 use crate::config::spec::{BatchSpec, QueueSpec, RetrySpec};
 
-use super::{some_bytes, some_time};
+use super::{durable, some_bytes, some_time};
 
 pub(super) fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueSpec {
     match raw {
         raw::Queue::Bounded(raw::BoundedQueue { memory }) => {
+            durable::not_durable(report, spot);
             QueueSpec::Memory { max_bytes: some_bytes(report, &spot.key("memory"), memory) }
         }
         raw::Queue::Memory => queue(report, spot, raw::Queue::Bounded(raw::BoundedQueue::default())),
+        raw::Queue::Durable(raw) => QueueSpec::Durable(durable::durable(report, spot, &raw)),
         raw::Queue::None => QueueSpec::None,
     }
 }

@@ -58,7 +58,7 @@ fn with<T: Delivered + serde::de::DeserializeOwned>(
     let (queue, batch, retry) = raw.delivery();
     Some(ExporterSpec {
         target,
-        queue: delivery::queue(report, &spot.key("queue"), *queue),
+        queue: delivery::queue(report, &spot.key("queue"), queue.clone()),
         batch: delivery::batch(report, &spot.key("batch"), batch),
         retry: delivery::retry(report, &spot.key("retry_on_failure"), retry),
     })

@@ -7,6 +7,7 @@ use crate::config::raw;
 use crate::config::report::{Report, Spot};
 use crate::config::spec::{Place, ServiceSpec};
 
+use super::audit::audit;
 use super::security::{security, warn_of_open};
 use super::{at_least_one, memory, some_time};
 
@@ -48,6 +49,10 @@ pub(super) fn service(report: &mut Report) -> ServiceSpec {
             if let Some(Err((what, mend))) = spec.admin_endpoint.as_deref().map(address::listen) {
                 report.refuse(&endpoint, what, mend);
             }
+        }
+        let at = spot.key("telemetry").key("audit");
+        if let Some(raw) = raw.telemetry.audit.filter(|_| first(report, &mut given, &at)) {
+            spec.audit = audit(report, &at, raw);
         }
     }
     if let (Some(endpoint), Some(at)) =

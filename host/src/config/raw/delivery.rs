@@ -7,10 +7,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::durable::{DurableQueue, EitherQueue};
 use crate::config::value::{Size, Time};
 
 /// What holds requests between their acknowledgement and their delivery.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::config) enum Queue {
     /// Acknowledged when it is in memory: `{memory: 64MiB}`.
@@ -21,6 +22,9 @@ pub(in crate::config) enum Queue {
     /// Acknowledged when it is in memory.
     #[serde(untagged)]
     Bounded(BoundedQueue),
+    /// Acknowledged when it is on the disk: `{durable: ./var/backend}`.
+    #[serde(untagged)]
+    Durable(DurableQueue),
 }
 
 /// A queue in memory.
@@ -53,12 +57,12 @@ impl<'de> Deserialize<'de> for Queue {
                 match text {
                     "memory" => Ok(Queue::Memory),
                     "none" => Ok(Queue::None),
-                    _ => Err(E::unknown_variant(text, &["memory", "none", "{memory: 64MiB}"])),
+                    _ => Err(E::unknown_variant(text, &["memory", "none", "{memory: 64MiB}", "{durable: ./folder}"])),
                 }
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Queue, A::Error> {
-                BoundedQueue::deserialize(MapAccessDeserializer::new(map)).map(Queue::Bounded)
+                EitherQueue::deserialize(MapAccessDeserializer::new(map)).map(Queue::from)
             }
         }
 

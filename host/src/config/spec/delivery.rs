@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::DurableSpec;
+
 /// What holds requests between acknowledgement and delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub enum QueueSpec {
@@ -10,6 +12,8 @@ pub enum QueueSpec {
         /// Bytes of encoded requests, over all shards.
         max_bytes: usize,
     },
+    /// Acknowledged when it is on the disk.
+    Durable(DurableSpec),
     /// Acknowledged when it is delivered.
     None,
 }
