@@ -47,6 +47,7 @@ pub mod shared;
 pub mod state;
 pub mod stored;
 pub mod tally;
+pub mod view;
 pub mod walk;
 pub mod writer;
 
@@ -121,13 +122,11 @@ impl Queue {
         let Recovered { segments, done, marked, next_id, next_sequence } = recovery.run(&names)?;
         let cursor = keep(&*files, dir, &marked, &done).map_err(failed("write the cursor"))?;
         let state = State::new(*options, segments, done, lock);
-        let (dir, segment_bytes) = (dir.to_owned(), options.segment_bytes());
-        let appender =
-            Appender::new(files.clone(), dir.clone(), meter.clone(), segment_bytes, (next_id, next_sequence));
+        let dir = dir.to_owned();
+        let appender = Appender::new(files.clone(), dir.clone(), meter.clone(), (next_id, next_sequence));
         let shared = Arc::new(Shared {
             dir: dir.clone(),
             files,
-            options: *options,
             meter,
             quarantine,
             state: Mutex::new(state),
@@ -172,6 +171,11 @@ impl Queue {
                 Next::Wait => changed.await,
             }
         }
+    }
+
+    /// Behaves otherwise from now on. What is beyond a smaller `max_bytes` stays; nothing is taken until it fits.
+    pub fn reconfigure(&self, options: &Options) {
+        self.handle.shared.state.lock().options = *options;
     }
 
     /// From now on nothing is taken or handed out. What is out can still be marked as delivered.

@@ -7,7 +7,7 @@
 //! | one connection | its shard | is closed; its client comes again, all others do not notice |
 //! | one request | its shard | its stream or connection is reset; its client comes again |
 //! | counting what a lost client sent | its shard | its records stay uncounted; logged |
-//! | lane of a destination | its shard | unhealthy: what it held is told as undelivered, and clients are refused |
+//! | lane of a destination, or its durable queue | its shard, own thread | unhealthy, and clients are refused; what is in a durable queue stays there |
 //! | replay | its shard | unhealthy, as records would be missing without a word |
 //! | admin endpoint | control | begins again on the same socket, after a pause |
 //! | one admin connection | control | is closed |

@@ -3,7 +3,9 @@
 mod accounting;
 mod client;
 mod containment;
+mod delivery;
 mod harness;
+mod kill;
 mod overload;
 mod peer;
 mod plugins;

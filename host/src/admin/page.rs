@@ -83,6 +83,9 @@ fn touch(metrics: &Metrics) {
         for family in [sent, failed, &metrics.exporter_enqueue_failed, &metrics.exporter_rejected] {
             family.counter(signal, &exporter);
         }
+        for family in [&metrics.exporter_recovered, &metrics.exporter_kept] {
+            family.counter(signal, &exporter);
+        }
         let loss = LossLabels { signal, component: text(), reason: "filtered" };
         metrics.dropped.get_or_create_owned(&loss);
         let dead = DeadLetterLabels { signal, component: text(), outcome: "written" };

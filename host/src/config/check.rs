@@ -4,6 +4,7 @@ mod admission;
 mod audit;
 mod delivery;
 mod durable;
+mod exhausted;
 mod exporter;
 mod memory;
 mod pipeline;

@@ -54,7 +54,6 @@ pub struct Appender {
     files: Arc<dyn Files>,
     dir: PathBuf,
     meter: Arc<Meter>,
-    segment_bytes: u64,
     current: Option<Current>,
     next_id: u64,
     next_sequence: u64,
@@ -64,16 +63,10 @@ pub struct Appender {
 
 impl Appender {
     /// One whose first segment has this number, and its first frame this sequence number.
-    pub fn new(
-        files: Arc<dyn Files>,
-        dir: PathBuf,
-        meter: Arc<Meter>,
-        segment_bytes: u64,
-        (next_id, next_sequence): (u64, u64),
-    ) -> Self {
+    pub fn new(files: Arc<dyn Files>, dir: PathBuf, meter: Arc<Meter>, (next_id, next_sequence): (u64, u64)) -> Self {
         let gathered = Vec::new();
         let (current, changes) = (None, Vec::new());
-        Appender { files, dir, meter, segment_bytes, current, next_id, next_sequence, gathered, changes }
+        Appender { files, dir, meter, current, next_id, next_sequence, gathered, changes }
     }
 
     /// What was done since this was asked last, in order.
@@ -87,10 +80,9 @@ impl Appender {
     }
 
     /// How many of these fit into one segment together, at least one: begins the next segment if this one is full.
-    pub fn make_room(&mut self, group: &[Pending]) -> io::Result<usize> {
+    pub fn make_room(&mut self, group: &[Pending], segment_bytes: u64) -> io::Result<usize> {
         let first = group.first().map_or(0, Pending::frame_bytes);
-        let is_full =
-            |current: &Current| current.tallies.total().entries > 0 && current.len + first > self.segment_bytes;
+        let is_full = |current: &Current| current.tallies.total().entries > 0 && current.len + first > segment_bytes;
         if self.current.as_ref().is_some_and(is_full) {
             self.seal()?;
         }
@@ -100,7 +92,7 @@ impl Appender {
         let mut len = self.current.as_ref().map_or(0, |current| current.len);
         let fits = |pending: &&Pending| {
             len += pending.frame_bytes();
-            len <= self.segment_bytes
+            len <= segment_bytes
         };
         Ok(group.iter().take_while(fits).count().max(1))
     }

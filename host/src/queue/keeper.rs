@@ -107,7 +107,7 @@ impl Keeper {
     }
 
     fn expire(&self) {
-        let Some(max_age) = self.shared.options.max_age else { return };
+        let Some(max_age) = self.shared.options().max_age else { return };
         let limit = now_ms().saturating_sub(u64::try_from(max_age.as_millis()).unwrap_or(u64::MAX));
         let mut state = self.shared.state.lock();
         state.expire_ready(limit, &self.shared.meter);

@@ -57,7 +57,7 @@ impl Reader {
                 Err(error) => self.fail(work, &error),
             }
             self.shared.changed.notify_waiters();
-            if self.shared.options.max_age.is_some() {
+            if self.shared.options().max_age.is_some() {
                 self.shared.to_keep.notify_one();
             }
         }

@@ -19,8 +19,6 @@ pub struct Shared {
     pub dir: PathBuf,
     /// What is below it.
     pub files: Arc<dyn Files>,
-    /// How it behaves.
-    pub options: Options,
     /// What it counts.
     pub meter: Arc<Meter>,
     /// Where damaged bytes go.
@@ -38,6 +36,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// How it behaves, at the moment.
+    pub fn options(&self) -> Options {
+        self.state.lock().options
+    }
+
     /// Goes on to a later phase, and tells everybody.
     pub fn go_on(&self, phase: Phase) {
         let mut state = self.state.lock();

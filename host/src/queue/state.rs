@@ -159,7 +159,8 @@ pub enum Next {
 /// Everything that is shared, under one lock.
 #[derive(Debug)]
 pub struct State {
-    options: Options,
+    /// How the queue behaves.
+    pub options: Options,
     /// By number, which is the order of their frames.
     pub segments: BTreeMap<u64, Segment>,
     ready: BTreeMap<u64, Ready>,

@@ -75,8 +75,9 @@ impl Writer {
     fn commit(&mut self, mut group: Vec<Pending>) {
         while !group.is_empty() {
             let began = Instant::now();
-            let sync = self.shared.options.sync == Sync::Always;
-            let fit = self.appender.make_room(&group);
+            let options = self.shared.options();
+            let sync = options.sync == Sync::Always;
+            let fit = self.appender.make_room(&group, options.segment_bytes());
             let count = *fit.as_ref().unwrap_or(&group.len());
             let rest = group.split_off(count.min(group.len()));
             let cost = group.iter().map(Pending::frame_bytes).sum();
@@ -92,7 +93,7 @@ impl Writer {
             }
             group = rest;
         }
-        if let Sync::Interval(every) = self.shared.options.sync
+        if let Sync::Interval(every) = self.shared.options().sync
             && self.appender.is_dirty()
             && self.sync_due.is_none()
         {

@@ -322,6 +322,8 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub exporter_recovered: PerSignal<ExporterLabels>,
+    pub exporter_kept: PerSignal<ExporterLabels>,
     pub queue_entries: Family<ExporterLabels, Gauge>,
     pub queue_disk_bytes: Family<ExporterLabels, Gauge>,
     pub queue_segments: Family<ExporterLabels, Gauge>,
@@ -469,6 +471,16 @@ impl Metrics {
                 registry,
                 "otelcol_exporter_enqueue_failed",
                 "Records that found the exporter's queue full",
+            ),
+            exporter_recovered: PerSignal::register(
+                registry,
+                "sluicebox_exporter_recovered",
+                "Records that lay in the exporter's durable queue when it was opened",
+            ),
+            exporter_kept: PerSignal::register(
+                registry,
+                "sluicebox_exporter_kept",
+                "Records that stayed in the exporter's durable queue when it was closed",
             ),
             exporter_rejected: PerSignal::register(
                 registry,

@@ -28,7 +28,7 @@ pub(super) fn round(shards: &Shards, destinations: &Destinations, receivers: &Re
         tell(format!("shard-{shard}"), "it has not answered for a while");
     }
     for destination in destinations.all().iter().filter(|destination| !destination.is_running()) {
-        tell(format!("exporter {}", destination.id()), "a lane has ended; what it held is not delivered");
+        tell(format!("exporter {}", destination.id()), "a lane or its queue has ended; what it holds is not delivered");
     }
     for replay in receivers.dead() {
         tell(format!("receiver {replay}"), "it ended before it was through");

@@ -2,7 +2,7 @@
 
 use crate::config::raw;
 use crate::config::report::{Report, Spot};
-use crate::config::spec::{BatchSpec, QueueSpec, RetrySpec};
+use crate::config::spec::{BatchSpec, OnExhausted, QueueSpec, RetrySpec};
 
 use super::{durable, some_bytes, some_time};
 
@@ -37,7 +37,7 @@ pub(super) fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> Batch
     }
 }
 
-pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry) -> RetrySpec {
+pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry, on_exhausted: OnExhausted) -> RetrySpec {
     if raw.max_interval.0 < raw.initial_interval.0 {
         let key = if report.is_given(&spot.key("max_interval")) { "max_interval" } else { "initial_interval" };
         let what =
@@ -49,5 +49,6 @@ pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry) -> Retry
         initial_interval: some_time(report, &spot.key("initial_interval"), raw.initial_interval),
         max_interval: some_time(report, &spot.key("max_interval"), raw.max_interval),
         max_elapsed_time: raw.max_elapsed_time.0,
+        on_exhausted,
     }
 }
