@@ -9,13 +9,16 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::status::{
-    DeadTask, ExporterStatus, Health, LeftStatus, PipelineStatus, Readiness, ReceiverStatus, ReloadOutcome,
-    ReloadStatus, SignalTotals, Status,
+    DeadTask, EndpointStatus, ExporterStatus, Health, LeftStatus, PipelineStatus, Readiness, ReceiverStatus,
+    ReloadOutcome, ReloadStatus, SignalTotals, Status,
 };
 use super::timestamp;
 use crate::audit::Audit;
 use crate::data::Signal;
-use crate::telemetry::metrics::{ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
+use crate::destination::circuit::Position;
+use crate::memory::Memory;
+use crate::supervise::Panics;
+use crate::telemetry::metrics::{EndpointLabels, ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
 
 /// Dead tasks that are remembered; the first ones tell the story.
 const DEAD_TASKS_MAX: usize = 32;
@@ -32,6 +35,8 @@ pub struct Serving {
     pub pipelines: Vec<PipelineStatus>,
     /// Ids of its exporters; their queues are read from the metrics.
     pub exporters: Vec<String>,
+    /// The endpoints of those that have some; their circuits are read from the metrics.
+    pub endpoints: BTreeMap<String, Vec<String>>,
 }
 
 /// What the process says about itself. Shared; every method may be called from anywhere and returns at once.
@@ -40,6 +45,7 @@ pub struct Board {
     started_at: SystemTime,
     started: Instant,
     metrics: Metrics,
+    memory: Memory,
     audit: Audit,
     state: Mutex<State>,
 }
@@ -50,6 +56,7 @@ struct State {
     receivers: Vec<ReceiverStatus>,
     last_reload: Option<ReloadStatus>,
     dead_tasks: Vec<DeadTask>,
+    found_dead: Vec<DeadTask>,
     draining: bool,
     left_behind: Vec<LeftStatus>,
 }
@@ -57,16 +64,12 @@ struct State {
 impl Board {
     /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
     /// counted there.
-    pub fn new(metrics: Metrics) -> Arc<Self> {
-        Board::auditing(metrics, Audit::default())
-    }
-
-    /// The same, with examples of dropped records.
-    pub fn auditing(metrics: Metrics, audit: Audit) -> Arc<Self> {
+    pub fn new(metrics: Metrics, memory: Memory, audit: Audit) -> Arc<Self> {
         Arc::new(Board {
             started_at: SystemTime::now(),
             started: Instant::now(),
             metrics,
+            memory,
             audit,
             state: Mutex::new(State::default()),
         })
@@ -135,9 +138,28 @@ impl Board {
         self.state.lock().draining = true;
     }
 
+    /// What was found dead in the last round over everything: it makes the process unhealthy until a round that does
+    /// not find it any more. What is new is logged.
+    pub fn found_dead(&self, found: Vec<DeadTask>) {
+        let before = std::mem::replace(&mut self.state.lock().found_dead, found.clone());
+        for DeadTask { task, reason } in found.iter().filter(|task| !before.contains(task)) {
+            tracing::error!(task, "not healthy: {reason}");
+        }
+        for DeadTask { task, .. } in before.iter().filter(|task| !found.contains(task)) {
+            tracing::info!(task, "healthy again");
+        }
+    }
+
+    /// The count of panics.
+    pub fn panics(&self) -> Panics {
+        Panics::new(self.metrics.task_panics.clone())
+    }
+
     /// Whether the process can still do its work.
     pub fn health(&self) -> Health {
-        let dead_tasks = self.state.lock().dead_tasks.clone();
+        let state = self.state.lock();
+        let dead_tasks: Vec<_> = state.dead_tasks.iter().chain(&state.found_dead).cloned().collect();
+        drop(state);
         Health { healthy: dead_tasks.is_empty(), dead_tasks }
     }
 
@@ -155,8 +177,11 @@ impl Board {
         let (receivers, last_reload) = (state.receivers.clone(), state.last_reload.clone());
         let left_behind = state.left_behind.clone();
         drop(state);
-        let exporters = serving.iter().flat_map(|serving| &serving.exporters);
-        let exporters: Vec<_> = exporters.map(|id| self.exporter(id)).collect();
+        let exporters = serving.iter().flat_map(|serving| {
+            let endpoints = |id| serving.endpoints.get(id).map(Vec::as_slice).unwrap_or_default();
+            serving.exporters.iter().map(move |id| self.exporter(id, endpoints(id)))
+        });
+        let exporters: Vec<_> = exporters.collect();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: timestamp::rfc3339(self.started_at),
@@ -170,22 +195,32 @@ impl Board {
             receivers,
             left_behind,
             last_reload,
+            memory: self.memory.status(),
             accounting,
         }
     }
 
-    fn exporter(&self, id: &str) -> ExporterStatus {
+    fn exporter(&self, id: &str, endpoints: &[String]) -> ExporterStatus {
         let labels = ExporterLabels { exporter: id.to_owned() };
         ExporterStatus {
             id: id.to_owned(),
             queue_bytes: self.metrics.exporter_queue_size.get_or_create_owned(&labels).get(),
             queue_records: self.metrics.exporter_queue_records.get_or_create_owned(&labels).get(),
             capacity: self.metrics.exporter_queue_capacity.get_or_create_owned(&labels).get(),
+            endpoints: endpoints.iter().map(|endpoint| self.endpoint(id, endpoint)).collect(),
             recovered_records: Signal::ALL
                 .map(|x| self.metrics.exporter_recovered.counter(x, &labels).get())
                 .iter()
                 .sum(),
         }
+    }
+
+    fn endpoint(&self, id: &str, endpoint: &str) -> EndpointStatus {
+        let labels = EndpointLabels { exporter: id.to_owned(), endpoint: endpoint.to_owned() };
+        let number = self.metrics.exporter_circuit.get_or_create_owned(&labels).get();
+        let positions = [Position::Closed, Position::HalfOpen];
+        let position = positions.into_iter().find(|position| position.number() == number);
+        EndpointStatus { endpoint: endpoint.to_owned(), circuit: position.unwrap_or(Position::Open).name() }
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::data::Signal;
 use crate::destination::queues::Left;
+use crate::memory::MemoryStatus;
 
 /// The whole answer of `/status`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,6 +34,8 @@ pub struct Status {
     pub left_behind: Vec<LeftStatus>,
     /// How the last reload ended; none before the first.
     pub last_reload: Option<ReloadStatus>,
+    /// What telemetry holds in memory, and the limits on it.
+    pub memory: MemoryStatus,
     /// Records that wait in the exporters' queues, or are being sent.
     pub queued: i64,
     /// Records since the start, by signal.
@@ -101,6 +104,17 @@ pub struct ExporterStatus {
     pub capacity: i64,
     /// Records that lay in its durable queue when it was opened.
     pub recovered_records: u64,
+    /// Where it sends to; empty for files and the console.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// One endpoint of a destination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EndpointStatus {
+    /// `http://backend:4317`.
+    pub endpoint: String,
+    /// `closed` (it works), `half-open` or `open` (it is left alone for a while).
+    pub circuit: &'static str,
 }
 
 /// What an exporter that was removed by a reload left in its durable queue.

@@ -26,7 +26,7 @@ impl Scene {
     async fn start() -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let board = Board::new(metrics.clone());
+        let board = Board::new(metrics.clone(), crate::memory::Memory::unlimited(), crate::audit::Audit::default());
         let admin = Admin::start("127.0.0.1:0", Gate::open(), Arc::new(registry), board.clone()).await.unwrap();
         Scene { admin, board, metrics, client: Client::new() }
     }
@@ -71,7 +71,7 @@ fn serving() -> Serving {
         stages: vec![stage],
         exporters: texts(&["file"]),
     };
-    Serving { generation: 2, pipelines: vec![pipeline], exporters: texts(&["file"]) }
+    Serving { generation: 2, pipelines: vec![pipeline], exporters: texts(&["file"]), endpoints: Default::default() }
 }
 
 #[tokio::test]
@@ -189,7 +189,8 @@ async fn status_tells_what_runs() {
           "queue_bytes": 512,
           "queue_records": 3,
           "capacity": 1024,
-          "recovered_records": 0
+          "recovered_records": 0,
+          "endpoints": []
         }
       ],
       "left_behind": [],
@@ -198,6 +199,13 @@ async fn status_tells_what_runs() {
         "outcome": "refused",
         "generation": 2,
         "error": "p.yaml:3: unknown key `exprters`"
+      },
+      "memory": {
+        "held_bytes": 0,
+        "soft_limit_bytes": null,
+        "hard_limit_bytes": null,
+        "resident_bytes": null,
+        "refusing": false
       },
       "queued": 3,
       "accounting": {

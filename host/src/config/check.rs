@@ -1,15 +1,18 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod admission;
 mod audit;
 mod delivery;
 mod durable;
 mod exhausted;
 mod exporter;
+mod memory;
 mod pipeline;
 mod quarantine;
 mod receiver;
 mod security;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 
@@ -65,8 +68,8 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     }
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
-    quarantine::clashes(report, &spec, &processors);
     durable::clashes(report, &spec, &exporters);
+    quarantine::clashes(report, &spec, &processors, &exporters);
     spec
 }
 

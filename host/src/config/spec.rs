@@ -1,36 +1,44 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod admission;
 mod audit;
 mod cors;
 mod delivery;
 mod durable;
 mod exporter;
+mod memory;
 mod password;
 mod quarantine;
 mod receiver;
 mod secret;
 mod security;
 mod service;
+mod spread;
 mod stage;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use admission::*;
 pub use audit::*;
 pub use cors::*;
 pub use delivery::*;
 pub use durable::*;
 pub use exporter::*;
+pub use memory::*;
 pub use password::*;
 pub use quarantine::*;
 pub use receiver::*;
 pub use secret::*;
 pub use security::*;
 pub use service::*;
+pub use spread::*;
 pub use stage::*;
+pub use tls::*;
 
 /// Everything that one `run` was given: the union of its files.
 #[derive(Clone, Debug, PartialEq, Default)]

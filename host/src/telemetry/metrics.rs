@@ -63,6 +63,38 @@ pub struct RotationLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of a receiver's limits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabels {
+    /// The receiver's id.
+    pub receiver: String,
+    /// `grpc`, `http` or `file`.
+    pub transport: &'static str,
+    /// The limit that was crossed: `memory_soft`, `max_in_flight_bytes`, `requests_per_second`, …
+    pub limit: &'static str,
+}
+
+/// Labels of bytes in the account of memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MemoryKindLabels {
+    /// `reading`, `decoding`, `requests` or `edited`.
+    pub kind: &'static str,
+}
+
+/// Labels of the limits of memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MemoryLimitLabels {
+    /// `soft` or `hard`.
+    pub limit: &'static str,
+}
+
+/// Labels of what is counted for a task of the process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TaskLabels {
+    /// Its name: `accept connections`.
+    pub task: &'static str,
+}
+
 /// Labels of what a stage counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StageLabels {
@@ -132,6 +164,26 @@ pub struct AttemptLabels {
     /// The exporter's id.
     pub exporter: String,
     /// `ok`, `partial`, `retryable`, `permanent`.
+    pub outcome: &'static str,
+}
+
+/// Labels of one endpoint of an exporter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// Its URL, without query.
+    pub endpoint: String,
+}
+
+/// Labels of credentials that an exporter reads anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CredentialLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `tls`, `bearer_token`, `password`, `client_secret`, `access_token`.
+    pub credential: &'static str,
+    /// `applied` or `refused`.
     pub outcome: &'static str,
 }
 
@@ -260,6 +312,11 @@ pub struct Metrics {
     pub receiver_refused: PerSignal<ReceiverLabels>,
     pub receiver_rejected: PerSignal<ReceiverLabels>,
     pub receiver_requests: Family<RequestLabels, Counter>,
+    pub receiver_limits: Family<LimitLabels, Counter>,
+    pub memory_held: Family<MemoryKindLabels, Gauge>,
+    pub memory_limit: Family<MemoryLimitLabels, Gauge>,
+    pub memory_short_periods: Counter,
+    pub task_panics: Family<TaskLabels, Counter>,
     pub authentication_failures: Family<GateLabels, Counter>,
     pub handshakes_failed: Family<GateLabels, Counter>,
     pub certificate_expiry: Family<ReceiverLabels, Gauge>,
@@ -285,6 +342,8 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub exporter_circuit: Family<EndpointLabels, Gauge>,
+    pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub exporter_recovered: PerSignal<ExporterLabels>,
     pub exporter_kept: PerSignal<ExporterLabels>,
     pub queue_entries: Family<ExporterLabels, Gauge>,
@@ -317,7 +376,18 @@ impl Metrics {
                 family
             }};
         }
+        let memory_short_periods = Counter::default();
+        registry.register(
+            "sluicebox_memory_short_periods",
+            "How often the soft limit of memory was crossed, upwards",
+            memory_short_periods.clone(),
+        );
         Metrics {
+            receiver_limits: family!("sluicebox_receiver_limits", "How often a limit of a receiver was crossed"),
+            memory_held: family!("sluicebox_memory_held_bytes", "Bytes that telemetry holds in memory"),
+            memory_limit: family!("sluicebox_memory_limit_bytes", "Limits of the memory limiter; 0: none"),
+            memory_short_periods,
+            task_panics: family!("sluicebox_task_panics", "Panics of tasks of the process, by the task's name"),
             receiver_requests: family!("sluicebox_receiver_requests", "Requests answered, by outcome"),
             authentication_failures: family!(
                 "sluicebox_receiver_authentication_failures",
@@ -380,6 +450,14 @@ impl Metrics {
             exporter_queue_capacity: family!(
                 "otelcol_exporter_queue_capacity",
                 "Bytes that the exporter's queue may hold"
+            ),
+            exporter_circuit: family!(
+                "sluicebox_exporter_circuit_state",
+                "Whether an endpoint is tried: 0 closed (it is), 1 half-open (probes are), 2 open (it is left alone)"
+            ),
+            exporter_credentials: family!(
+                "sluicebox_exporter_credential_reloads",
+                "Certificates, secrets and tokens of an exporter that were read anew, by what became of them"
             ),
             queue_entries: family!("sluicebox_queue_entries", "Requests that wait in a durable queue"),
             queue_disk_bytes: family!("sluicebox_queue_disk_bytes", "Bytes that a durable queue takes on its disk"),
