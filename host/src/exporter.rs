@@ -9,9 +9,12 @@
 //! When to try again is the destination's business ([`crate::destination`]); whether it makes sense is the
 //! exporter's, which alone understands the answer.
 
+pub mod access;
 pub mod answer;
 pub mod calendar;
+pub mod clients;
 pub mod compress;
+pub mod connector;
 pub mod debug;
 pub mod endpoint;
 pub mod file;
@@ -20,6 +23,7 @@ pub mod grpc_status;
 pub mod otlp_grpc;
 pub mod otlp_http;
 pub mod outcome;
+pub mod reread;
 pub mod response;
 pub mod retry_after;
 pub mod tls;
@@ -35,6 +39,7 @@ use bytes::Bytes;
 use crate::config::spec::TargetSpec;
 use crate::data::Signal;
 
+pub use access::Access;
 pub use frames::Frames;
 pub use outcome::{Failure, Outcome};
 
@@ -88,6 +93,14 @@ pub enum BuildError {
         /// What is wrong.
         why: String,
     },
+    /// A file with certificates or a secret cannot be read.
+    #[error("the file `{}` cannot be read: {why}", path.display())]
+    SecretFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The TLS settings do not fit together.
     #[error("the TLS settings cannot be used: {why}")]
     Tls {
@@ -108,12 +121,12 @@ pub enum BuildError {
 }
 
 impl Exporter {
-    /// Builds the exporter of a target. Connects nothing yet; must be called inside the tokio runtime that will
-    /// use it, because connections live on it.
-    pub fn build(target: &TargetSpec) -> Result<Exporter, BuildError> {
+    /// Builds the exporter of a target, with the access that was opened for it. Connects nothing yet; must be called
+    /// inside the tokio runtime that will use it, because connections live on it.
+    pub fn build(target: &TargetSpec, access: &Access) -> Result<Exporter, BuildError> {
         Ok(match target {
-            TargetSpec::OtlpGrpc(spec) => Exporter::OtlpGrpc(otlp_grpc::OtlpGrpc::build(spec)?),
-            TargetSpec::OtlpHttp(spec) => Exporter::OtlpHttp(Box::new(otlp_http::OtlpHttp::build(spec)?)),
+            TargetSpec::OtlpGrpc(spec) => Exporter::OtlpGrpc(otlp_grpc::OtlpGrpc::build(spec, access)?),
+            TargetSpec::OtlpHttp(spec) => Exporter::OtlpHttp(Box::new(otlp_http::OtlpHttp::build(spec, access)?)),
             TargetSpec::File(spec) => Exporter::File(file::FileExporter::open(spec)?),
             TargetSpec::Debug(spec) => Exporter::Debug(debug::DebugExporter::stdout(spec.verbosity)),
         })

@@ -7,9 +7,9 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels, LossLabels, Metrics,
-    PipelineLabels, QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels, RequestLabels, RotationLabels,
-    SearchLabels, StageLabels,
+    AttemptLabels, DeadLetterLabels, DecisionLabels, EndpointLabels, ExporterLabels, FaultLabels, GateLabels,
+    LossLabels, Metrics, PipelineLabels, QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels,
+    RequestLabels, RotationLabels, SearchLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -106,6 +106,7 @@ fn touch(metrics: &Metrics) {
     metrics.exporter_attempts.get_or_create_owned(&AttemptLabels { exporter: text(), outcome: "ok" });
     metrics.reloads.get_or_create_owned(&ReloadLabels { outcome: "applied" });
     metrics.generation.get_or_create_owned(&PipelineLabels { pipeline: text() });
+    metrics.exporter_circuit.get_or_create_owned(&EndpointLabels { exporter: text(), endpoint: text() });
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let fault = FaultLabels { pipeline, processor, plugin, plugin_version, fault: "trap" };
     metrics.plugin_faults.get_or_create_owned(&fault);

@@ -5,6 +5,7 @@
 //! can be checked further; what must be given is checked in [`super::check`].
 
 mod audit;
+mod dead_letter;
 mod delivery;
 mod durable;
 mod exporter;
@@ -12,9 +13,12 @@ mod quarantine;
 mod receiver;
 mod security;
 mod service;
+mod spread;
 mod stage;
+mod tls;
 
 pub(super) use audit::*;
+pub(super) use dead_letter::*;
 pub(super) use delivery::*;
 pub(super) use durable::*;
 pub(super) use exporter::*;
@@ -22,4 +26,6 @@ pub(super) use quarantine::*;
 pub(super) use receiver::*;
 pub(super) use security::*;
 pub(super) use service::*;
+pub(super) use spread::*;
 pub(super) use stage::*;
+pub(super) use tls::*;

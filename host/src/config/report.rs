@@ -101,6 +101,12 @@ impl Report {
         self.warnings.push(Problem { severity: Severity::Warning, ..problem });
     }
 
+    /// Tells of something suspicious in the value at a spot.
+    pub fn warn(&mut self, spot: &Spot, what: impl Into<String>, mend: Option<String>) {
+        let problem = self.problem(spot, what, mend, false);
+        self.warnings.push(Problem { severity: Severity::Warning, ..problem });
+    }
+
     /// Tells of something outside the files.
     pub fn warn_outside(&mut self, what: impl Into<String>, mend: Option<String>) {
         let problem = Problem::new(Place::default(), what, mend);

@@ -12,7 +12,9 @@ mod receiver;
 mod secret;
 mod security;
 mod service;
+mod spread;
 mod stage;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +32,9 @@ pub use receiver::*;
 pub use secret::*;
 pub use security::*;
 pub use service::*;
+pub use spread::*;
 pub use stage::*;
+pub use tls::*;
 
 /// Everything that one `run` was given: the union of its files.
 #[derive(Clone, Debug, PartialEq, Default)]

@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use super::compress::compress;
 use super::grpc_status::GrpcStatus;
 use super::outcome::{Failure, Outcome, chain};
-use super::{BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, TCP_KEEP_ALIVE, USER_AGENT};
-use super::{answer, endpoint, response, tls};
+use super::{Access, BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, USER_AGENT};
+use super::{answer, endpoint, response};
 use crate::config::spec::{Compression, OtlpClientSpec};
 use crate::data::Signal;
 
@@ -27,6 +27,7 @@ const PREFIX: usize = 5;
 #[derive(Debug)]
 pub struct OtlpGrpc {
     channel: Channel,
+    access: Access,
     headers: HeaderMap,
     compression: Compression,
     timeout: Duration,
@@ -34,21 +35,16 @@ pub struct OtlpGrpc {
 
 impl OtlpGrpc {
     /// Checks the settings; connects at the first attempt.
-    pub fn build(spec: &OtlpClientSpec) -> Result<Self, BuildError> {
+    pub fn build(spec: &OtlpClientSpec, access: &Access) -> Result<Self, BuildError> {
         let uri = endpoint::parse(&spec.endpoint)?;
-        let secure = uri.scheme_str() == Some("https");
-        let mut peer = Endpoint::from(uri)
+        let plain = endpoint::without_tls(&uri)?;
+        let peer = Endpoint::from(plain)
+            .origin(uri.clone())
             .user_agent(USER_AGENT)
             .map_err(|error| endpoint::refused(&spec.endpoint, chain(&error)))?
             .connect_timeout(spec.timeout)
-            .tcp_nodelay(true)
-            .tcp_keepalive(Some(TCP_KEEP_ALIVE))
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
-        if secure {
-            let tls = tls::for_tonic(&spec.tls)?;
-            peer = peer.tls_config(tls).map_err(|error| BuildError::Tls { why: chain(&error) })?;
-        }
         let mut headers = endpoint::headers(&spec.headers)?;
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -56,8 +52,8 @@ impl OtlpGrpc {
         if let Some(name) = spec.compression.encoding() {
             headers.insert("grpc-encoding", HeaderValue::from_static(name));
         }
-        let channel = peer.connect_lazy();
-        Ok(OtlpGrpc { channel, headers, compression: spec.compression, timeout: spec.timeout })
+        let channel = peer.connect_with_connector_lazy(access.connector(spec.timeout).towards(uri));
+        Ok(OtlpGrpc { channel, access: access.clone(), headers, compression: spec.compression, timeout: spec.timeout })
     }
 
     /// Frames the merged request: concatenated requests are one (protobuf, "Last One Wins" and repeated fields).
@@ -86,6 +82,7 @@ impl OtlpGrpc {
     }
 
     async fn call(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
+        self.access.refresh_if_due().await;
         let mut request = Request::new(Body::new(frames.body()));
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
@@ -132,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_goes_out_without_a_copy() {
-        let exporter = OtlpGrpc::build(&client("http://127.0.0.1:4317")).unwrap();
+        let exporter = OtlpGrpc::build(&client("http://127.0.0.1:4317"), &Access::default()).unwrap();
         let request = Bytes::from(vec![7; 50_000]);
         let frames = exporter.prepare(&[request.clone(), request.clone()]).await.unwrap();
         let [head, first, second] = frames.chunks() else { panic!("{} chunks", frames.chunks().len()) };

@@ -12,17 +12,15 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT as AGENT};
 use http::{Method, Request, StatusCode, Uri};
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::ServerName;
 
 use super::compress::compress;
+use super::connector::Connector;
 use super::frames::FramesBody;
 use super::outcome::{Failure, Outcome, chain};
-use super::{BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, TCP_KEEP_ALIVE, USER_AGENT, endpoint};
-use super::{answer, response, retry_after, tls};
+use super::{Access, BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, USER_AGENT};
+use super::{answer, endpoint, response, retry_after};
 use crate::config::spec::{Compression, Encoding, OtlpHttpClientSpec};
 use crate::data::{Signal, json};
 
@@ -31,7 +29,8 @@ const IDLE: Duration = Duration::from_secs(90);
 /// A client of one OTLP/HTTP endpoint, with a pool of connections.
 #[derive(Debug)]
 pub struct OtlpHttp {
-    client: Client<HttpsConnector<HttpConnector>, FramesBody>,
+    client: Client<Connector, FramesBody>,
+    access: Access,
     urls: [Uri; Signal::ALL.len()],
     headers: HeaderMap,
     encoding: Encoding,
@@ -41,7 +40,7 @@ pub struct OtlpHttp {
 
 impl OtlpHttp {
     /// Checks the settings; connects at the first attempt.
-    pub fn build(spec: &OtlpHttpClientSpec) -> Result<Self, BuildError> {
+    pub fn build(spec: &OtlpHttpClientSpec, access: &Access) -> Result<Self, BuildError> {
         let [traces, metrics, logs] = Signal::ALL.map(|signal| url(spec, signal));
         let urls = [traces?, metrics?, logs?];
         let mut headers = endpoint::headers(&spec.client.headers)?;
@@ -57,10 +56,11 @@ impl OtlpHttp {
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-            .build(connector(spec, &urls)?);
+            .build(access.connector(spec.client.timeout));
         let OtlpHttpClientSpec { client: common, encoding, .. } = spec;
         let (compression, timeout) = (common.compression, common.timeout);
-        Ok(OtlpHttp { client, urls, headers, encoding: *encoding, compression, timeout })
+        let access = access.clone();
+        Ok(OtlpHttp { client, access, urls, headers, encoding: *encoding, compression, timeout })
     }
 
     /// Encodes and compresses the merged request.
@@ -89,6 +89,7 @@ impl OtlpHttp {
     }
 
     async fn call(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
+        self.access.refresh_if_due().await;
         let [traces, metrics, logs] = &self.urls;
         let url = match signal {
             Signal::Traces => traces,
@@ -161,27 +162,6 @@ fn url(spec: &OtlpHttpClientSpec, signal: Signal) -> Result<Uri, BuildError> {
         None => format!("{}{}", base.trim_end_matches('/'), signal.http_path()),
     };
     endpoint::parse(&text)
-}
-
-/// Connects with TLS where the URL says `https`. The system's roots, slow to load, are read only then.
-fn connector(spec: &OtlpHttpClientSpec, urls: &[Uri]) -> Result<HttpsConnector<HttpConnector>, BuildError> {
-    let secure = urls.iter().any(|url| url.scheme_str() == Some("https"));
-    let config = match secure {
-        true => tls::for_http(&spec.client.tls)?,
-        false => tls::without_roots()?,
-    };
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
-    tcp.set_connect_timeout(Some(spec.client.timeout));
-    let mut builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
-    if let Some(name) = &spec.client.tls.server_name {
-        let name = ServerName::try_from(name.clone())
-            .map_err(|error| BuildError::Tls { why: format!("`{name}` is not a server's name: {error}") })?;
-        builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
-    }
-    Ok(builder.enable_all_versions().wrap_connector(tcp))
 }
 
 /// Inflates an answer that came compressed although that was not asked for, within the limit of an answer (F33).

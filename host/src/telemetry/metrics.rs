@@ -135,6 +135,26 @@ pub struct AttemptLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of one endpoint of an exporter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// Its URL, without query.
+    pub endpoint: String,
+}
+
+/// Labels of credentials that an exporter reads anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CredentialLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `tls`, `bearer_token`, `password`, `client_secret`, `access_token`.
+    pub credential: &'static str,
+    /// `applied` or `refused`.
+    pub outcome: &'static str,
+}
+
 /// Labels of what a durable queue could not do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct QueueFailureLabels {
@@ -285,6 +305,8 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub exporter_circuit: Family<EndpointLabels, Gauge>,
+    pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub exporter_recovered: PerSignal<ExporterLabels>,
     pub exporter_kept: PerSignal<ExporterLabels>,
     pub queue_entries: Family<ExporterLabels, Gauge>,
@@ -380,6 +402,14 @@ impl Metrics {
             exporter_queue_capacity: family!(
                 "otelcol_exporter_queue_capacity",
                 "Bytes that the exporter's queue may hold"
+            ),
+            exporter_circuit: family!(
+                "sluicebox_exporter_circuit_state",
+                "Whether an endpoint is tried: 0 closed (it is), 1 half-open (probes are), 2 open (it is left alone)"
+            ),
+            exporter_credentials: family!(
+                "sluicebox_exporter_credential_reloads",
+                "Certificates, secrets and tokens of an exporter that were read anew, by what became of them"
             ),
             queue_entries: family!("sluicebox_queue_entries", "Requests that wait in a durable queue"),
             queue_disk_bytes: family!("sluicebox_queue_disk_bytes", "Bytes that a durable queue takes on its disk"),

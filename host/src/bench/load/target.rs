@@ -1,14 +1,13 @@
 //! One connection to the target, and the requests on it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, TE, USER_AGENT as AGENT};
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::LoadError;
@@ -18,15 +17,18 @@ use crate::bench::Code;
 use crate::bench::magazine::{Shot, Transport};
 use crate::config::spec::{Encoding, TlsClientSpec};
 use crate::data::Signal;
+use crate::exporter::access::Meter;
+use crate::exporter::connector::Connector;
 use crate::exporter::grpc_status::GrpcStatus;
-use crate::exporter::{BuildError, USER_AGENT, answer, response, tls};
+use crate::exporter::tls::{Protocols, Tls};
+use crate::exporter::{BuildError, USER_AGENT, answer, response};
 
 /// How long the target may take to accept the first connection.
 const REACH: Duration = Duration::from_secs(10);
 
 /// A client with one connection; over HTTP/1.1, with one for each request in flight.
 pub struct Target {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     urls: [Uri; Signal::ALL.len()],
     headers: HeaderMap,
     transport: Transport,
@@ -100,23 +102,18 @@ pub async fn reach(plan: &LoadPlan) -> Result<(), LoadError> {
     }
 }
 
-fn connector(plan: &LoadPlan) -> Result<HttpsConnector<HttpConnector>, BuildError> {
-    let config = if plan.target.scheme_str() == Some("https") {
-        let trusted =
-            TlsClientSpec { ca_file: plan.ca_file.clone(), cert_file: None, key_file: None, server_name: None };
-        tls::for_http(&trusted)?
+fn connector(plan: &LoadPlan) -> Result<Connector, BuildError> {
+    let tls = if plan.target.scheme_str() == Some("https") {
+        let trusted = TlsClientSpec { ca_file: plan.ca_file.clone(), ..TlsClientSpec::default() };
+        let protocols = match plan.transport {
+            Transport::Grpc => Protocols::Http2,
+            Transport::Http(_) => Protocols::Http1,
+        };
+        Some(Arc::new(Tls::open(&trusted, protocols, &Meter::default())?))
     } else {
-        tls::without_roots()?
+        None
     };
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(REACH));
-    let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
-    Ok(match plan.transport {
-        Transport::Grpc => builder.enable_http2().wrap_connector(tcp),
-        Transport::Http(_) => builder.enable_http1().wrap_connector(tcp),
-    })
+    Ok(Connector::new(tls, REACH))
 }
 
 fn url(plan: &LoadPlan, signal: Signal) -> Result<Uri, BuildError> {

@@ -12,7 +12,7 @@ use super::{entries, records};
 use crate::cli::Outcome;
 use crate::config::spec::TargetSpec;
 use crate::config::{self, Loaded, Problems};
-use crate::exporter::{Exporter, Failure};
+use crate::exporter::{Access, Exporter, Failure};
 use crate::queue::{Meter, Options, Queue, Stored, Ticket};
 use crate::telemetry::metrics::Metrics;
 
@@ -113,8 +113,12 @@ impl Drain {
     }
 
     async fn drain(&self, target: &TargetSpec) -> anyhow::Result<Outcome> {
-        let exporter = Exporter::build(target)?;
-        let meter = Meter::new("drain", 0, &Metrics::default());
+        let metrics = Metrics::default();
+        // One request at a time needs one endpoint: the first of several.
+        let each = target.each();
+        let first = each.first().map_or(target, |(first, _)| first);
+        let exporter = Exporter::build(first, &Access::open("drain", first, &metrics)?)?;
+        let meter = Meter::new("drain", 0, &metrics);
         let queue = Queue::open(&self.dir, &Options::default(), meter)?;
         let mut count = Count::default();
         let ended = self.send_all(&queue, &exporter, &mut count).await;

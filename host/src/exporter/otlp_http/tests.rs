@@ -12,7 +12,7 @@ fn spec(url: &str) -> OtlpHttpClientSpec {
 
 /// One attempt with one span.
 async fn attempt(spec: &OtlpHttpClientSpec) -> Result<Outcome, Failure> {
-    let exporter = OtlpHttp::build(spec).unwrap();
+    let exporter = OtlpHttp::build(spec, &Access::default()).unwrap();
     let frames = exporter.prepare(Signal::Traces, &[spans(&["a"]).bytes]).await.unwrap();
     exporter.attempt(Signal::Traces, &frames).await
 }
@@ -77,7 +77,8 @@ fn json_of_a() -> serde_json::Value {
 #[tokio::test]
 async fn e30_json_is_one_document_of_the_merged_request() {
     let peer = Peer::http([]).await;
-    let exporter = OtlpHttp::build(&OtlpHttpClientSpec { encoding: Encoding::Json, ..spec(&peer.url) }).unwrap();
+    let spec = OtlpHttpClientSpec { encoding: Encoding::Json, ..spec(&peer.url) };
+    let exporter = OtlpHttp::build(&spec, &Access::default()).unwrap();
     let requests = [spans(&["a"]).bytes, spans(&["b"]).bytes];
     let frames = exporter.prepare(Signal::Traces, &requests).await.unwrap();
     exporter.attempt(Signal::Traces, &frames).await.unwrap();
@@ -89,7 +90,7 @@ async fn e30_json_is_one_document_of_the_merged_request() {
 async fn e11_f30_of_all_statuses_four_are_retried() {
     let statuses = 200..=599u16;
     let peer = Peer::http(statuses.clone().map(|status| answer(status, &[], ""))).await;
-    let exporter = OtlpHttp::build(&spec(&peer.url)).unwrap();
+    let exporter = OtlpHttp::build(&spec(&peer.url), &Access::default()).unwrap();
     let frames = exporter.prepare(Signal::Traces, &[spans(&["a"]).bytes]).await.unwrap();
     for status in statuses {
         let result = exporter.attempt(Signal::Traces, &frames).await;
@@ -105,7 +106,7 @@ async fn e11_f30_of_all_statuses_four_are_retried() {
 #[tokio::test]
 async fn e15_connections_are_kept() {
     let peer = Peer::http([answer(503, &[], ""), answer(400, &[], "no")]).await;
-    let exporter = OtlpHttp::build(&spec(&peer.url)).unwrap();
+    let exporter = OtlpHttp::build(&spec(&peer.url), &Access::default()).unwrap();
     let frames = exporter.prepare(Signal::Traces, &[spans(&["a"]).bytes]).await.unwrap();
     for _ in 0..5 {
         let _ = exporter.attempt(Signal::Traces, &frames).await;

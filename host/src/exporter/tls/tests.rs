@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tonic::transport::{Server, ServerTlsConfig};
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use super::*;
 use crate::config::spec::{Encoding, OtlpClientSpec, OtlpHttpClientSpec, TargetSpec};
 use crate::data::Signal;
 use crate::exporter::testing::{Peer, Reply, client, spans};
-use crate::exporter::{Exporter, Outcome};
+use crate::exporter::{Access, Exporter, Outcome};
+use crate::telemetry::metrics::Metrics;
 
 /// A certificate authority, what it issued to the server `sluice.test` and to a client, and the files of them.
 struct Papers {
@@ -80,7 +81,8 @@ fn targets(url: &str, tls: TlsClientSpec) -> [TargetSpec; 2] {
 async fn get_through(peer: &Peer<Reply>, tls: TlsClientSpec) -> [bool; 2] {
     let [grpc, http] = targets(&peer.url, tls);
     let attempt = async |target| {
-        let exporter = Exporter::build(&target).unwrap();
+        let access = Access::open("otlp", &target, &Metrics::default()).unwrap();
+        let exporter = Exporter::build(&target, &access).unwrap();
         let frames = exporter.prepare(Signal::Traces, &[spans(&["a"]).bytes]).await.unwrap();
         match exporter.attempt(Signal::Traces, &frames).await {
             Ok(outcome) => outcome == Outcome::default(),
@@ -134,7 +136,7 @@ async fn files_that_cannot_be_used_are_named() {
         (TlsClientSpec { key_file: papers.file("cert.pem"), ..papers.known() }, "cert.pem"),
     ] {
         for target in targets("https://127.0.0.1:1", tls) {
-            let error = Exporter::build(&target).unwrap_err().to_string();
+            let error = Access::open("otlp", &target, &Metrics::default()).unwrap_err().to_string();
             assert!(error.contains(file), "{error}");
         }
     }

@@ -1,0 +1,115 @@
+//! What the clients of one exporter share on all shards: the certificates with which they connect, and the account
+//! of what became of changed ones.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::BuildError;
+use super::connector::Connector;
+use super::tls::{Protocols, Tls};
+use crate::config::spec::{OtlpClientSpec, TargetSpec, Verification};
+use crate::telemetry::metrics::{CredentialLabels, Metrics};
+
+/// Counts credentials that were read anew.
+#[derive(Clone, Default)]
+pub struct Meter {
+    exporter: Arc<str>,
+    metrics: Metrics,
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Meter").field(&self.exporter).finish()
+    }
+}
+
+impl Meter {
+    /// The account of exporter `id`.
+    pub fn new(id: &str, metrics: &Metrics) -> Meter {
+        Meter { exporter: id.into(), metrics: metrics.clone() }
+    }
+
+    /// The exporter's id.
+    pub fn exporter(&self) -> &str {
+        &self.exporter
+    }
+
+    /// A new credential is in use.
+    pub fn applied(&self, credential: &'static str) {
+        self.count(credential, "applied");
+    }
+
+    /// A new credential cannot be used, or cannot be had; the old one, if there is one, stays.
+    pub fn refused(&self, credential: &'static str) {
+        self.count(credential, "refused");
+    }
+
+    fn count(&self, credential: &'static str, outcome: &'static str) {
+        let labels = CredentialLabels { exporter: self.exporter.to_string(), credential, outcome };
+        self.metrics.exporter_credentials.get_or_create_owned(&labels).inc();
+    }
+
+    /// How often a credential was applied and refused.
+    #[cfg(test)]
+    pub fn counts(&self, credential: &'static str) -> (u64, u64) {
+        let count = |outcome| {
+            let labels = CredentialLabels { exporter: self.exporter.to_string(), credential, outcome };
+            self.metrics.exporter_credentials.get_or_create_owned(&labels).get()
+        };
+        (count("applied"), count("refused"))
+    }
+}
+
+/// What the clients of one exporter share. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    tls: Option<Arc<Tls>>,
+}
+
+impl Access {
+    /// Reads the files that a target names; once for all shards. `id` is the exporter's.
+    pub fn open(id: &str, target: &TargetSpec, metrics: &Metrics) -> Result<Access, BuildError> {
+        let (client, protocols) = match target {
+            TargetSpec::OtlpGrpc(client) => (client, Protocols::Http2),
+            TargetSpec::OtlpHttp(http) => (&http.client, Protocols::Any),
+            TargetSpec::File(_) | TargetSpec::Debug(_) => return Ok(Access::default()),
+        };
+        let meter = Meter::new(id, metrics);
+        // The system's roots, slow to load, are read only where they are needed.
+        let tls = match is_secure(target, client) {
+            true => Some(Arc::new(Tls::open(&client.tls, protocols, &meter)?)),
+            false => None,
+        };
+        if tls.is_some() && client.tls.verification == Verification::Off {
+            tracing::warn!(
+                exporter = id,
+                "TLS VERIFICATION IS OFF (`tls.insecure_skip_verify`): whoever stands between can read and change \
+                 everything that this exporter sends, credentials included"
+            );
+        }
+        Ok(Access { tls })
+    }
+
+    /// How its clients connect; each connection within `timeout`.
+    pub fn connector(&self, timeout: Duration) -> Connector {
+        Connector::new(self.tls.clone(), timeout)
+    }
+
+    /// Looks at changed files if it is time. Called before each attempt.
+    pub async fn refresh_if_due(&self) {
+        if let Some(tls) = &self.tls {
+            tls.refresh_if_due().await;
+        }
+    }
+}
+
+/// Whether any URL of a target says `https`.
+fn is_secure(target: &TargetSpec, client: &OtlpClientSpec) -> bool {
+    let is_https = |url: &str| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    let own = match target {
+        TargetSpec::OtlpHttp(http) => http.endpoints.values().any(|url| is_https(url)),
+        _ => false,
+    };
+    own || is_https(&client.endpoint)
+}
