@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod goldens;
 mod plugins;
+mod promises;
 mod queue;
 mod sluicebox;
 #[cfg(unix)]
