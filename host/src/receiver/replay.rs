@@ -119,7 +119,8 @@ impl Replay {
 
     /// Whether it ended without being through: records are missing.
     pub fn is_dead(&self) -> bool {
-        self.task.is_finished() && !self.progress().done
+        // The task's end of the channel goes first, so that whoever waited for it sees this too.
+        self.progress.has_changed().is_err() && !self.progress().done
     }
 
     /// Waits until all is handed over, which in a loop it never is.
