@@ -1,10 +1,12 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod admission;
 mod audit;
 mod delivery;
 mod durable;
 mod exhausted;
 mod exporter;
+mod memory;
 mod pipeline;
 mod quarantine;
 mod receiver;
