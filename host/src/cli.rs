@@ -39,16 +39,25 @@ pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
 
+    // The orders put these behind the flags of every verb, however many of those there are.
     /// Log more: -v debug, -vv trace
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, display_order = 900, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
 
     /// Log less: -q warnings, -qq errors, -qqq nothing
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 901, action = ArgAction::Count)]
     quiet: u8,
 
     /// How log lines look: text or json
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        display_order = 902,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
     log_format: LogFormat,
 }
 
