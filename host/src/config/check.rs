@@ -1,5 +1,6 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod credential;
 mod delivery;
 mod exporter;
 mod pipeline;

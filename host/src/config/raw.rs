@@ -4,6 +4,7 @@
 //! `docs/operators.md` against it. Every key has a default, so that a value that was refused leaves a component that
 //! can be checked further; what must be given is checked in [`super::check`].
 
+mod credential;
 mod delivery;
 mod exporter;
 mod receiver;
@@ -11,6 +12,7 @@ mod service;
 mod stage;
 mod tls;
 
+pub(super) use credential::*;
 pub(super) use delivery::*;
 pub(super) use exporter::*;
 pub(super) use receiver::*;

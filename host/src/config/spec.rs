@@ -1,6 +1,7 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod credential;
 mod delivery;
 mod exporter;
 mod receiver;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use credential::*;
 pub use delivery::*;
 pub use exporter::*;
 pub use receiver::*;

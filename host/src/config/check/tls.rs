@@ -9,10 +9,11 @@ use crate::config::spec::{TlsClientSpec, TlsFloor, Verification};
 
 use super::{RELATIVE, resolve, some_time};
 
-pub(super) fn tls(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::Tls) -> TlsClientSpec {
+/// Reads `tls`; what is not typed comes from the environment, for an exporter's own endpoint.
+pub(super) fn tls(report: &mut Report, otel: Option<&Otel<'_>>, spot: &Spot, raw: &raw::Tls) -> TlsClientSpec {
     let mut pem = |key: &str, typed: &Option<String>, option: &str| match typed {
         Some(typed) => Some(existing_file(report, &spot.key(key), typed)),
-        None => otel.file(report, option),
+        None => otel.and_then(|otel| otel.file(report, option)),
     };
     let defaults = TlsClientSpec::default();
     let spec = TlsClientSpec {
@@ -49,7 +50,8 @@ pub(super) fn tls(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::
     spec
 }
 
-fn existing_file(report: &mut Report, spot: &Spot, typed: &str) -> PathBuf {
+/// A file as typed, which must be there.
+pub(super) fn existing_file(report: &mut Report, spot: &Spot, typed: &str) -> PathBuf {
     let path = resolve(report, spot, typed);
     if !path.is_file() {
         report.refuse(spot, "there is no such file", Some(RELATIVE.to_owned()));

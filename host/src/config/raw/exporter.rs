@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Batch, Queue, Retry, Tls};
+use super::{Batch, Credential, Queue, Retry, Tls};
 use crate::config::spec::Secret;
 use crate::config::value::{Size, Time};
 
@@ -55,6 +55,8 @@ exporter! {
         pub timeout: Option<Time>,
         /// Certificates.
         pub tls: Tls,
+        /// What is shown to the peer.
+        pub auth: Option<Credential>,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
     }
@@ -83,6 +85,8 @@ exporter! {
         pub timeout: Option<Time>,
         /// Certificates.
         pub tls: Tls,
+        /// What is shown to the peer.
+        pub auth: Option<Credential>,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
     }

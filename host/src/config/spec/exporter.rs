@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BatchSpec, QueueSpec, RetrySpec, Secret, TlsClientSpec};
+use super::{BatchSpec, CredentialSpec, QueueSpec, RetrySpec, Secret, TlsClientSpec};
 use crate::data::Signal;
 
 /// A destination: where to, and what lies between it and the pipeline.
@@ -47,6 +47,8 @@ pub struct OtlpClientSpec {
     pub timeout: Duration,
     /// Certificates, if `https`.
     pub tls: TlsClientSpec,
+    /// What is shown to the peer; none: nothing, or what `headers` hold.
+    pub auth: Option<CredentialSpec>,
     /// Concurrent requests of one shard. Default 4.
     pub max_in_flight: NonZeroUsize,
 }
