@@ -38,11 +38,17 @@ impl Sluicebox {
 
     /// Runs the given paths of a folder, and waits for nothing.
     pub fn spawn_in(folder: TempDir, paths: &[&str]) -> Sluicebox {
+        Sluicebox::spawn_with(folder, paths, &[])
+    }
+
+    /// Runs the given paths of a folder with more variables in its environment, and waits for nothing.
+    pub fn spawn_with(folder: TempDir, paths: &[&str], variables: &[(&str, &str)]) -> Sluicebox {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sluicebox"))
             .arg("run")
             .args(paths)
             .current_dir(folder.path())
             .env("NO_COLOR", "1")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

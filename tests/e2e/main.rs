@@ -2,6 +2,7 @@
 
 mod accounting;
 mod client;
+mod clients;
 mod harness;
 mod peer;
 mod plugins;

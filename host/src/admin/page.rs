@@ -7,8 +7,8 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels, ReceiverLabels,
-    ReloadLabels, RequestLabels, StageLabels,
+    AttemptLabels, CredentialLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels,
+    ReceiverLabels, ReloadLabels, RequestLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -96,6 +96,8 @@ fn touch(metrics: &Metrics) {
     let request = RequestLabels { receiver: text(), transport: "grpc", outcome: "ok" };
     metrics.receiver_requests.get_or_create_owned(&request);
     metrics.exporter_attempts.get_or_create_owned(&AttemptLabels { exporter: text(), outcome: "ok" });
+    let credential = CredentialLabels { exporter: text(), credential: "tls", outcome: "applied" };
+    metrics.exporter_credentials.get_or_create_owned(&credential);
     metrics.reloads.get_or_create_owned(&ReloadLabels { outcome: "applied" });
     metrics.generation.get_or_create_owned(&PipelineLabels { pipeline: text() });
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());

@@ -110,15 +110,22 @@ impl Access {
     where
         F: Future<Output = Result<Outcome, Setback>>,
     {
-        match self.attempt_openly(send).await {
+        let mut shown = Vec::new();
+        match self.attempt_openly(send, &mut shown).await {
             Ok(outcome) if outcome.message.is_empty() => Ok(outcome),
-            Ok(Outcome { rejected, message }) => Ok(Outcome { rejected, message: self.redacted(&message) }),
-            Err(Failure::Retryable { after, why }) => Err(Failure::Retryable { after, why: self.redacted(&why) }),
-            Err(Failure::Permanent { why }) => Err(Failure::Permanent { why: self.redacted(&why) }),
+            Ok(Outcome { rejected, message }) => Ok(Outcome { rejected, message: self.redacted(&message, &shown) }),
+            Err(Failure::Retryable { after, why }) => {
+                Err(Failure::Retryable { after, why: self.redacted(&why, &shown) })
+            }
+            Err(Failure::Permanent { why }) => Err(Failure::Permanent { why: self.redacted(&why, &shown) }),
         }
     }
 
-    async fn attempt_openly<F>(&self, send: impl Fn(Option<Pass>) -> F) -> Result<Outcome, Failure>
+    async fn attempt_openly<F>(
+        &self,
+        send: impl Fn(Option<Pass>) -> F,
+        shown: &mut Vec<Pass>,
+    ) -> Result<Outcome, Failure>
     where
         F: Future<Output = Result<Outcome, Setback>>,
     {
@@ -127,19 +134,25 @@ impl Access {
         }
         let Some(auth) = &self.auth else { return send(None).await.map_err(Setback::into_failure) };
         let pass = auth.pass().await?;
+        shown.push(pass.clone());
         let refused = match send(Some(pass.clone())).await {
             Err(Setback::Unwelcome(failure)) => failure,
             result => return result.map_err(Setback::into_failure),
         };
         match auth.instead_of(&pass).await? {
-            Some(pass) => send(Some(pass)).await.map_err(Setback::into_failure),
+            Some(pass) => {
+                shown.push(pass.clone());
+                send(Some(pass)).await.map_err(Setback::into_failure)
+            }
             None => Err(refused),
         }
     }
 
-    fn redacted(&self, words: &str) -> String {
-        let secrets = self.auth.as_ref().map(|auth| auth.secrets()).unwrap_or_default();
-        redact(words, self.headers.iter().chain(&secrets).map(Secret::expose))
+    /// What others said, without what they were shown.
+    fn redacted(&self, words: &str, shown: &[Pass]) -> String {
+        let asked = self.auth.as_ref().map(|auth| auth.secrets()).unwrap_or_default();
+        let secrets = self.headers.iter().chain(&asked).map(Secret::expose);
+        redact(words, shown.iter().flat_map(Pass::secrets).chain(secrets))
     }
 }
 

@@ -41,8 +41,16 @@ pub enum Auth {
 pub struct Pass {
     /// The value of `authorization`; marked, so that nobody prints it.
     pub header: HeaderValue,
-    /// The secret in it, to be removed from what the peer says.
+    /// The secret in it: of a name and a password, the password.
     pub secret: Secret,
+}
+
+impl Pass {
+    /// What a peer could repeat: what was sent, and the secret in it.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let sent = self.header.to_str().unwrap_or_default().split_once(' ').map(|(_, sent)| sent);
+        sent.into_iter().chain([self.secret.expose()])
+    }
 }
 
 /// An attempt that failed, told apart by whether the credential was the reason.
@@ -103,10 +111,10 @@ impl Auth {
         }
     }
 
-    /// Every secret that a peer or a token server could repeat.
+    /// Secrets that are shown to others than the peer, and that those could repeat.
     pub fn secrets(&self) -> Vec<Secret> {
         match self {
-            Auth::Given(given) => vec![given.current().secret.clone()],
+            Auth::Given(_) => Vec::new(),
             Auth::OAuth2(oauth2) => oauth2.secrets(),
         }
     }

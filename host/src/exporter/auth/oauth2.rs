@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -16,6 +18,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use oauth2::basic::{BasicClient, BasicErrorResponse};
+use oauth2::url::form_urlencoded::byte_serialize;
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope,
     TokenResponse, TokenUrl,
@@ -158,11 +161,14 @@ impl OAuth2 {
         self.pass().await.map(Some)
     }
 
-    /// The client's secret, the parameters, and the token.
+    /// What the token server is shown, in every form that it has on the way: the client's secret and the parameters.
     pub fn secrets(&self) -> Vec<Secret> {
-        let token = self.state.lock().token.as_ref().map(|token| token.pass.secret.clone());
-        let own = [self.server.secret.current().as_ref().clone()];
-        own.into_iter().chain(self.server.spec.params.values().cloned()).chain(token).collect()
+        let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let (secret, spec) = (self.server.secret.current(), &self.server.spec);
+        let login = STANDARD.encode(format!("{}:{}", encoded(&spec.client_id), encoded(secret.expose())));
+        let plain = [secret.as_ref()].into_iter().chain(spec.params.values());
+        let both = plain.flat_map(|secret| [secret.clone(), Secret::new(encoded(secret.expose()))]);
+        both.chain([Secret::new(login)]).collect()
     }
 }
 

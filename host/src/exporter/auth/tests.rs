@@ -168,11 +168,11 @@ async fn a_refused_token_is_replaced_once_and_the_same_bytes_are_sent_again() {
 
 #[tokio::test]
 async fn without_a_token_the_data_waits_and_says_why_without_secrets() {
-    let repeats = r#"{"error":"invalid_client","error_description":"bad secret cl1ent s3cret"}"#;
+    let repeats = r#"{"error":"invalid_client","error_description":"bad secret cl1ent s3cret, sent as Z2F0ZXdheTpjbDFlbnQrczNjcmV0 or cl1ent+s3cret"}"#;
     let odd = r#"{"access_token":["s3cret-token"]}"#;
     let json = [("content-type", "application/json")];
     let replies = [
-        (answer(401, &json, repeats), "it refused: invalid_client (bad secret [secret])"),
+        (answer(401, &json, repeats), "it refused: invalid_client (bad secret [secret], sent as [secret] or [secret])"),
         (answer(200, &json, odd), "not what RFC 6749 says"),
         (answer(200, &[("content-type", "text/html")], "<html>"), "Content-Type"),
         (answer(503, &[], ""), "empty error response"),
