@@ -1,11 +1,13 @@
-//! The admin endpoint: `/metrics`, `/healthz`, `/readyz` and `/status` over plain HTTP, on loopback by default.
+//! The admin endpoint: `/metrics`, `/healthz`, `/readyz`, `/status` and `/audit` over HTTP, on loopback by default.
 //!
 //! Life: the topology keeps the [`Board`] true and [`Admin::start`] serves what stands on it. The endpoint comes up
 //! before the receivers do, so that a slow start can be watched, and goes down after them. It owns its connections:
 //! there are at most 64, none lives longer than ten minutes, and [`Admin::stop`] waits for the last answer.
 //!
-//! There is no authentication: whoever reaches the port sees names of pipelines, plugins and addresses, never
-//! telemetry and never a secret.
+//! Before it stands a [`Gate`], open by default: then whoever reaches the port sees names of pipelines, plugins and
+//! addresses, and of telemetry what `service.telemetry.audit` allows: by default ids and names of some dropped records.
+//! `/healthz` and `/readyz` ask for no credential, because probes have none; with client certificates even probes need
+//! one.
 
 mod accounting;
 mod board;
@@ -24,10 +26,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -36,6 +41,7 @@ use tokio::time::{sleep, timeout};
 pub use self::board::{Board, Serving};
 
 use self::routes::Routes;
+use crate::gate::{Gate, HandshakeError, Rounds};
 
 /// Connections at a time; the next one waits in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 64;
@@ -79,18 +85,32 @@ pub struct Admin {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    /// Looks at the files of the gate.
+    _rounds: Rounds,
+}
+
+/// What a connection comes into.
+struct Hall {
+    gate: Gate,
+    routes: Arc<Routes>,
 }
 
 impl Admin {
-    /// Binds `address` (`host:port`; port 0 asks for any) and serves until [`Admin::stop`].
-    pub async fn start(address: &str, registry: Arc<Registry>, board: Arc<Board>) -> Result<Admin, BindError> {
+    /// Binds `address` (`host:port`; port 0 asks for any) and serves, behind `gate`, until [`Admin::stop`].
+    pub async fn start(
+        address: &str,
+        gate: Gate,
+        registry: Arc<Registry>,
+        board: Arc<Board>,
+    ) -> Result<Admin, BindError> {
         let bind_error = |source| BindError { address: address.to_owned(), source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         let bound = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
         let routes = Arc::new(Routes::new(registry, board));
-        let task = tokio::spawn(accept(listener, routes, stopped));
-        Ok(Admin { address: bound, stop, task })
+        let rounds = Rounds::start([&gate]);
+        let task = tokio::spawn(accept(listener, Arc::new(Hall { gate, routes }), stopped));
+        Ok(Admin { address: bound, stop, task, _rounds: rounds })
     }
 
     /// The address that is served, with the real port.
@@ -108,7 +128,7 @@ impl Admin {
     }
 }
 
-async fn accept(listener: TcpListener, routes: Arc<Routes>, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stopped: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let of_connections = stopped.clone();
@@ -120,8 +140,8 @@ async fn accept(listener: TcpListener, routes: Arc<Routes>, mut stopped: watch::
         };
         tokio::select! {
             (place, accepted) = next => match accepted {
-                Ok((stream, _)) => {
-                    let connection = serve(stream, routes.clone(), of_connections.clone());
+                Ok((stream, peer)) => {
+                    let connection = serve(stream, peer, hall.clone(), of_connections.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -145,10 +165,38 @@ async fn told_to_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-async fn serve(stream: TcpStream, routes: Arc<Routes>, mut stopped: watch::Receiver<bool>) {
-    let service = service_fn(move |request| {
-        let answer = routes.answer(&request);
-        async move { Ok::<_, std::convert::Infallible>(answer) }
+async fn serve(stream: TcpStream, peer: SocketAddr, hall: Arc<Hall>, mut stopped: watch::Receiver<bool>) {
+    if !hall.gate.speaks_tls() {
+        return converse(stream, peer, hall, stopped).await;
+    }
+    let shaken = tokio::select! {
+        shaken = timeout(HEAD_TIMEOUT, hall.gate.shake_hands(stream, peer)) => shaken,
+        () = told_to_stop(&mut stopped) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => converse(stream, peer, hall, stopped).await,
+        // Told and counted already.
+        Ok(Err(_)) => {}
+        Err(_) => hall.gate.note_handshake(peer, &HandshakeError::Timeout(HEAD_TIMEOUT)),
+    }
+}
+
+async fn converse<S>(stream: S, peer: SocketAddr, hall: Arc<Hall>, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let hall = hall.clone();
+        async move {
+            let denied = match routes::is_open(&request) {
+                true => None,
+                false => hall.gate.admit(request.headers(), peer).await.err(),
+            };
+            Ok::<_, std::convert::Infallible>(match denied {
+                Some(denied) => routes::denied(&denied),
+                None => hall.routes.answer(&request),
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -7,9 +7,14 @@
 //! plugins answer with when they are configured; it never changes afterwards.
 
 mod answer;
+mod auditor;
 mod build;
+mod drops;
+mod pieces;
+mod policy;
 mod probe;
 mod sampling;
+mod search;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -21,8 +26,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 
+use self::auditor::Auditor;
 pub use self::build::{BuildFault, StepSpec, build};
-pub use self::stage::{Drops, Step};
+pub use self::drops::{DropReason, Drops};
+pub use self::stage::Step;
+use crate::audit::Ring;
 use crate::data::Signal;
 use crate::data::batch::Rejection;
 use crate::data::intake::Refusal;
@@ -35,8 +43,10 @@ use crate::data::walk::{Limits, walk};
 pub struct Chain {
     projection: Arc<Projection>,
     steps: Vec<Step>,
-    /// For each step: filtered, sampled, lost to a fault.
-    dropped: Vec<[Counter; 3]>,
+    /// For each step a counter a reason.
+    dropped: Vec<[Counter; DropReason::ALL.len()]>,
+    /// Tells the drop audit of records that the walk rejects.
+    rejections: Option<Auditor>,
 }
 
 /// What a chain made of one request.
@@ -58,6 +68,11 @@ impl Chain {
         self.steps.iter()
     }
 
+    /// Gives the drop audit examples of records that are rejected before the first stage.
+    pub fn audit_rejections(self, pipeline: &str, ring: Option<Arc<Ring>>) -> Chain {
+        Chain { rejections: ring.map(|ring| Auditor::of_rejections(ring, pipeline)), ..self }
+    }
+
     /// The pipeline's signal.
     pub fn signal(&self) -> Signal {
         self.projection.signal()
@@ -72,32 +87,36 @@ impl Chain {
         let mut batch = walk(bytes, &self.projection, limits)
             .map_err(|error| Refusal::Malformed(format!("not a valid OTLP {} request: {error}", self.signal())))?;
         let mut rejected = BTreeMap::new();
+        if let (Some(auditor), false) = (&self.rejections, batch.rejected.is_empty()) {
+            auditor.rejected(&batch);
+        }
         for (_, rejection) in &batch.rejected {
             *rejected.entry(*rejection).or_insert(0) += 1;
         }
+        let received = batch.rows() as u64;
         let mut drops = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
-            if let Some((reason, records)) = step.run(shard, &mut batch).await? {
-                drops.push(Drops { step: index, reason, records });
-            }
+            let tally = step.run(shard, &mut batch).await?;
+            let by_reason = [
+                (step.choice(), tally.chosen),
+                (DropReason::Fault, tally.faulted),
+                (DropReason::Quarantined, tally.quarantined),
+            ];
+            let some = by_reason.into_iter().filter(|(_, records)| *records > 0);
+            drops.extend(some.map(|(reason, records)| Drops { step: index, reason, records }));
         }
         let payload = splice(&batch).map(|spliced| Payload {
             signal: self.signal(),
             bytes: spliced.bytes,
             records: spliced.records,
         });
-        Ok(Outcome { payload, received: batch.rows() as u64, rejected, drops })
+        Ok(Outcome { payload, received, rejected, drops })
     }
 
     /// Counts what stages dropped of a request, now that it is taken.
     pub fn settle(&self, outcome: &Outcome) {
         for drops in &outcome.drops {
-            let reason = match drops.reason {
-                "filtered" => 0,
-                "sampled" => 1,
-                _ => 2,
-            };
-            if let Some(counter) = self.dropped.get(drops.step).and_then(|counters| counters.get(reason)) {
+            if let Some(counter) = self.dropped.get(drops.step).and_then(|step| step.get(drops.reason as usize)) {
                 counter.inc_by(drops.records);
             }
         }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 something is wrong (a problem in a pipeline file, a plugin that does not build), 2 the
 //! command line itself is wrong. Results go to standard output; problems, errors and the log to standard error.
 
+mod bench;
 mod plugin;
 mod run;
 mod schema;
@@ -56,6 +57,8 @@ enum Verb {
     Schema(schema::Schema),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 /// How a verb ended that did what it was asked to.
@@ -90,6 +93,7 @@ impl Cli {
             Verb::Validate(validate) => validate.run(),
             Verb::Schema(schema) => schema.run(),
             Verb::Plugin(plugin) => plugin.run(),
+            Verb::Bench(bench) => bench.run(),
         }
     }
 }

@@ -34,6 +34,11 @@ pub use spec::Spec;
 /// The plugins that the binary carries: what `plugin:` may name without a path.
 pub const STANDARD_PLUGINS: [&str; 4] = ["attributes", "drop", "redact", "sample"];
 
+/// A span of time as pipeline files write it: `20ms`, `1m30s`.
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    value::Time::parse(text).map(|value::Time(duration)| duration)
+}
+
 /// The candidate that was probably meant, if one is close enough.
 fn closest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = |c: &str| strsim::jaro_winkler(typed, c).max(if c.starts_with(typed) { 0.9 } else { 0.0 });

@@ -19,6 +19,7 @@
 pub mod api;
 mod breaker;
 pub mod build;
+pub mod cache;
 pub mod component;
 mod empty_wasi;
 pub mod engine;
@@ -27,6 +28,7 @@ pub mod imports;
 pub mod instance;
 pub mod interface;
 mod limits;
+mod search;
 pub mod slot;
 pub mod stage;
 pub mod standard;
@@ -37,6 +39,7 @@ mod tests;
 mod ticker;
 pub mod toolchain;
 
+pub use cache::CodeCache;
 pub use component::{Digest, LoadError, Plugin};
 pub use engine::{Engine, EngineError};
 pub use fault::Fault;
@@ -69,6 +72,31 @@ impl Kind {
             Kind::Filter => "filter",
             Kind::Sampler => "sampler",
             Kind::Transform => "transform",
+        }
+    }
+}
+
+/// Why an instance was replaced by a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// It faulted, or its call was cancelled.
+    Fault,
+    /// It was called as often as an instance may be.
+    Calls,
+    /// It has grown to nearly all the memory that it may have.
+    Memory,
+}
+
+impl Renewal {
+    /// All causes.
+    pub const ALL: [Renewal; 3] = [Renewal::Fault, Renewal::Calls, Renewal::Memory];
+
+    /// As in the metrics: `fault`, `calls`, `memory`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Renewal::Fault => "fault",
+            Renewal::Calls => "calls",
+            Renewal::Memory => "memory",
         }
     }
 }

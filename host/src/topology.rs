@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
@@ -34,7 +35,10 @@ use self::build::Workshop;
 pub use self::generation::{Generation, Pipeline};
 pub use self::running::Running;
 use crate::admin::{self, Admin, Board};
+use crate::audit::Audit;
+use crate::config::spec::ServiceSpec;
 use crate::config::{self, Loaded, Problems};
+use crate::gate::{Alpn, Gate};
 use crate::plugin::PluginMetrics;
 use crate::telemetry::metrics::Metrics;
 
@@ -58,8 +62,13 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
 /// # Errors
 /// Every problem that was found.
 pub async fn validate(loaded: &Loaded) -> anyhow::Result<Result<Generation, Problems>> {
-    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default())?;
-    Ok(workshop.generation(&loaded.spec, 1, 1).await)
+    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default(), Audit::default())?.only_checking();
+    let generation = workshop.generation(&loaded.spec, 1, 1).await;
+    if let Ok(generation) = &generation {
+        receivers::gates(generation, &workshop.metrics)?;
+        admin_gate(&loaded.spec.service, &workshop.metrics)?;
+    }
+    Ok(generation)
 }
 
 /// Runs pipeline files, which were loaded already, until a signal, or until every replay is through and nothing else
@@ -73,16 +82,18 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     let plugin_metrics = PluginMetrics::default();
     registry.register_collector(Box::new(plugin_metrics.clone()));
     admin::process::register(&mut registry);
-    let board = Board::new(metrics.clone());
+    let audit = Audit::new(loaded.spec.service.audit.clone());
+    let board = Board::auditing(metrics.clone(), audit.clone());
 
     let shutdown_timeout = loaded.spec.service.shutdown_timeout;
     let endpoint = loaded.spec.service.admin_endpoint.clone();
-    let workshop = Workshop::new(metrics, plugin_metrics)?;
+    let gate = admin_gate(&loaded.spec.service, &metrics)?;
+    let workshop = Workshop::new(metrics, plugin_metrics, audit)?;
     let mut signals = Signals::new()?;
     let watch = reload::Watch::start(&options.paths, &loaded);
     // Before anything is taken from clients: what was taken would be lost if this failed.
     let admin = match &endpoint {
-        Some(endpoint) => Some(Admin::start(endpoint, Arc::new(registry), Arc::clone(&board)).await?),
+        Some(endpoint) => Some(Admin::start(endpoint, gate.clone(), Arc::new(registry), Arc::clone(&board)).await?),
         None => None,
     };
     let running = tokio::select! {
@@ -93,7 +104,8 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
         }
     };
     if let Some(admin) = &admin {
-        tracing::info!("metrics and status on http://{}", admin.local_addr());
+        let scheme = if gate.speaks_tls() { "https" } else { "http" };
+        tracing::info!("metrics and status on {scheme}://{}", admin.local_addr());
     }
     let running = reload::until_told(running, watch, &mut signals).await;
     board.drain();
@@ -105,6 +117,12 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
         admin.stop().await;
     }
     Ok(())
+}
+
+/// What stands before the admin endpoint.
+fn admin_gate(spec: &ServiceSpec, metrics: &Metrics) -> anyhow::Result<Gate> {
+    let gate = Gate::build("admin", "http", &spec.admin_security, Alpn::Http1, metrics);
+    gate.context("the admin endpoint (`service.telemetry`) cannot be secured")
 }
 
 /// The signals that the process acts on.

@@ -4,43 +4,30 @@
 //! All data is hot in the cache. Criterion prints time an iteration and records a second; a record's share is the
 //! inverse of the latter.
 
-mod requests;
+mod cases;
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use sluicebox::chain::{Chain, StepSpec, build};
-use sluicebox::config::spec::{Grant, OnError, StageLimits};
-use sluicebox::data::Signal;
-use sluicebox::data::column::{Edit, Value};
-use sluicebox::data::field::Field;
-use sluicebox::data::projection::Projection;
+use sluicebox::bench::requests::Recipe;
+use sluicebox::data::column::Value;
 use sluicebox::data::splice::splice;
 use sluicebox::data::walk::{Limits, walk};
-use sluicebox::plugin::{Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard};
-use sluicebox::telemetry::metrics::Metrics;
-use tokio::runtime::{Builder, Runtime};
+use sluicebox::plugin::Engine;
+use tokio::runtime::Builder;
+
+use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, projection};
 
 const SIZES: [usize; 3] = [10, 100, 1000];
-
-fn projection(paths: &[&str]) -> Arc<Projection> {
-    let mut projection = Projection::empty(Signal::Traces);
-    for path in paths {
-        let field = Field::resolve(path, Signal::Traces).expect("a path of traces");
-        projection.add(&field, field.writable).expect("few fields");
-    }
-    Arc::new(projection)
-}
 
 /// Runs `routine` on requests of each size.
 fn on_each_size(criterion: &mut Criterion, name: &str, mut routine: impl FnMut(&mut criterion::Bencher<'_>, &Bytes)) {
     let mut group = criterion.benchmark_group(name);
     for size in SIZES {
-        let bytes = requests::traces(size);
+        let bytes = Recipe::traces(size).encode(0);
         group.throughput(Throughput::Elements(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |bencher, bytes| routine(bencher, bytes));
     }
@@ -61,16 +48,7 @@ fn walks(criterion: &mut Criterion) {
     let cases: [(&str, &[&str]); 4] = [
         ("walk/no field", &[]),
         ("walk/one attribute", &[r#"span.attributes["http.route"]"#]),
-        (
-            "walk/five fields",
-            &[
-                r#"span.attributes["http.route"]"#,
-                "span.name",
-                "span.duration",
-                "span.status.code",
-                r#"resource.attributes["service.name"]"#,
-            ],
-        ),
+        ("walk/five fields", &FIVE_FIELDS),
         ("walk/all attributes", &["attributes[*]"]),
     ];
     for (name, paths) in cases {
@@ -107,45 +85,6 @@ fn splices(criterion: &mut Criterion) {
     });
 }
 
-fn edit(field: u32, rows: u32, value: Value<'_>) -> Edit {
-    let mut edit = Edit { field, entries: (0..rows).collect(), ..Edit::default() };
-    (0..rows).for_each(|_| edit.values.push(value));
-    edit
-}
-
-/// A standard plugin with its config.
-type Plug = (&'static str, &'static str);
-
-const FILTER: Plug = ("drop", r#"{"span.attributes[\"http.route\"]": ["/healthz"]}"#);
-const SAMPLER: Plug = ("sample", r#"{"rate": 0.7}"#);
-const TRANSFORM: Plug = (
-    "attributes",
-    r#"{"actions": [{"set": "span.attributes[\"deployment\"]", "value": "production"}, {"delete": "span.attributes[\"user.id\"]"}]}"#,
-);
-
-fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
-    let metrics = Metrics::default();
-    let stages = plugs.iter().enumerate().map(|(index, (name, config))| {
-        let plugin = Plugin::load(engine, standard::bytes(name).expect("a standard plugin")).expect("it loads");
-        let id = format!("{name}-{index}");
-        let context = StageContext {
-            pipeline: "bench".to_owned(),
-            processor: id.clone(),
-            signal: Signal::Traces,
-            config: serde_json::from_str(config).expect("JSON"),
-            limits: StageLimits::default(),
-            grants: Grant::ALL.to_vec(),
-            empty_wasi: false,
-            state: Arc::new(SharedState::new(1 << 20)),
-            own_metrics: PluginMetrics::default(),
-            metrics: metrics.clone(),
-        };
-        StepSpec { id, stage: Stage::new(&plugin, context).expect("it fits"), on_error: OnError::Pass }
-    });
-    let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), 1, &metrics));
-    chain.map_err(|(_, fault)| fault).expect("it builds")
-}
-
 fn chains(criterion: &mut Criterion) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let engine = Engine::new().expect("an engine");
@@ -157,7 +96,7 @@ fn chains(criterion: &mut Criterion) {
         ("chain/sampler", vec![SAMPLER]),
         ("chain/transform", vec![TRANSFORM]),
         ("chain/filter+sampler+transform", vec![FILTER, SAMPLER, TRANSFORM]),
-        ("chain/redact", vec![("redact", "{}")]),
+        ("chain/redact", vec![REDACT]),
     ];
     for (name, plugs) in cases {
         let chain = chain(&runtime, &engine, &plugs);

@@ -19,7 +19,7 @@ pub fn assert_golden(name: &str, text: &str) {
 
 #[test]
 fn help_texts_are_as_they_were_agreed() {
-    let verbs: [&[&str]; 9] = [
+    let verbs: [&[&str]; 12] = [
         &[],
         &["run"],
         &["validate"],
@@ -29,6 +29,9 @@ fn help_texts_are_as_they_were_agreed() {
         &["plugin", "build"],
         &["plugin", "test"],
         &["plugin", "inspect"],
+        &["bench"],
+        &["bench", "load"],
+        &["bench", "sink"],
     ];
     for verb in verbs {
         let arguments = [verb, &["--help"]].concat();

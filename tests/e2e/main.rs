@@ -3,6 +3,7 @@
 mod accounting;
 mod client;
 mod clients;
+mod containment;
 mod harness;
 mod peer;
 mod plugins;
@@ -10,5 +11,6 @@ mod protocol;
 mod reload;
 mod requests;
 mod sdk;
+mod security;
 mod start;
 mod topology;

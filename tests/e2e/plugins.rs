@@ -43,13 +43,14 @@ service:
 }
 
 /// A client over HTTP.
-struct Client {
+pub struct Client {
     http: reqwest::Client,
     url: String,
 }
 
 impl Client {
-    fn of(sluicebox: &Sluicebox, receiver: &str) -> Client {
+    /// A client of a receiver.
+    pub fn of(sluicebox: &Sluicebox, receiver: &str) -> Client {
         Client {
             http: reqwest::Client::new(),
             url: format!("http://{}/v1/traces", sluicebox.address(receiver, "http")),
@@ -57,7 +58,7 @@ impl Client {
     }
 
     /// Sends spans with these names; the answer is the status.
-    async fn send(&self, names: &[&str]) -> u16 {
+    pub async fn send(&self, names: &[&str]) -> u16 {
         let span = |(index, name): (usize, &&str)| Span {
             trace_id: vec![1; 16],
             span_id: (index as u64 + 1).to_be_bytes().to_vec(),

@@ -35,6 +35,10 @@ impl<'a> Sample<'a> {
         if self.name == "sluicebox_dropped_records_total" {
             let signal = Signal::ALL.into_iter().find(|signal| self.label("signal").as_deref() == Some(signal.name()));
             if let (Some(totals), Some(reason)) = (signal.and_then(|x| totals.get_mut(&x)), self.label("reason")) {
+                if self.value > 0 {
+                    let component = totals.dropped_by.entry(self.label("component").unwrap_or_default()).or_default();
+                    *component.entry(reason.clone()).or_default() += self.value;
+                }
                 *totals.dropped.entry(reason).or_default() += self.value;
             }
             return;
@@ -114,7 +118,14 @@ mod tests {
         let totals = totals(&Format::OpenMetrics.write(&registry).unwrap());
 
         let dropped = BTreeMap::from([("filtered".to_owned(), 39), ("sampled".to_owned(), 1)]);
-        let traces = SignalTotals { accepted: 100, rejected: 4, delivered: 60, dropped, ..SignalTotals::default() };
+        let by =
+            |reasons: &[(&str, u64)]| reasons.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
+        let dropped_by = BTreeMap::from([
+            ("x=\"1\",reason=\"no".to_owned(), by(&[("filtered", 38)])),
+            ("y".to_owned(), by(&[("filtered", 1), ("sampled", 1)])),
+        ]);
+        let traces =
+            SignalTotals { accepted: 100, rejected: 4, delivered: 60, dropped, dropped_by, ..SignalTotals::default() };
         let of_metrics = SignalTotals { given_up: 6, rejected_by_peers: 7, ..SignalTotals::default() };
         let logs = SignalTotals { refused: 5, ..SignalTotals::default() };
         let all = [(Signal::Traces, traces), (Signal::Metrics, of_metrics), (Signal::Logs, logs)];

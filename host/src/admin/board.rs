@@ -12,6 +12,7 @@ use super::status::{
     SignalTotals, Status,
 };
 use super::timestamp;
+use crate::audit::Audit;
 use crate::data::Signal;
 use crate::telemetry::metrics::{ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
 
@@ -35,6 +36,7 @@ pub struct Board {
     started_at: SystemTime,
     started: Instant,
     metrics: Metrics,
+    audit: Audit,
     state: Mutex<State>,
 }
 
@@ -51,12 +53,23 @@ impl Board {
     /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
     /// counted there.
     pub fn new(metrics: Metrics) -> Arc<Self> {
+        Board::auditing(metrics, Audit::default())
+    }
+
+    /// The same, with examples of dropped records.
+    pub fn auditing(metrics: Metrics, audit: Audit) -> Arc<Self> {
         Arc::new(Board {
             started_at: SystemTime::now(),
             started: Instant::now(),
             metrics,
+            audit,
             state: Mutex::new(State::default()),
         })
+    }
+
+    /// Examples of dropped records.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// A generation serves from now on.
@@ -119,6 +132,7 @@ impl Board {
         let (receivers, last_reload) = (state.receivers.clone(), state.last_reload.clone());
         drop(state);
         let exporters = serving.iter().flat_map(|serving| &serving.exporters);
+        let exporters: Vec<_> = exporters.map(|id| self.exporter(id)).collect();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: timestamp::rfc3339(self.started_at),
@@ -126,7 +140,8 @@ impl Board {
             ready: reasons.is_empty(),
             reasons,
             generation: serving.as_ref().map(|serving| serving.generation),
-            exporters: exporters.map(|id| self.exporter(id)).collect(),
+            queued: exporters.iter().map(|exporter| exporter.queue_records).sum(),
+            exporters,
             pipelines: serving.as_ref().map(|serving| serving.pipelines.clone()).unwrap_or_default(),
             receivers,
             last_reload,

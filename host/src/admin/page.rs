@@ -7,8 +7,9 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, CredentialLabels, DecisionLabels, ExporterLabels, FaultLabels, LossLabels, Metrics, PipelineLabels,
-    ReceiverLabels, ReloadLabels, RequestLabels, StageLabels,
+    AttemptLabels, CredentialLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels,
+    LossLabels, Metrics, PipelineLabels, ReceiverLabels, ReloadLabels, RenewalLabels, RequestLabels, RotationLabels,
+    SearchLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -74,6 +75,7 @@ fn touch(metrics: &Metrics) {
     let stage = StageLabels { pipeline: text(), processor: text(), plugin: text(), plugin_version: text() };
     for signal in Signal::ALL {
         let receiver = ReceiverLabels { receiver: text(), transport: "grpc" };
+        metrics.certificate_expiry.get_or_create_owned(&receiver);
         for family in [&metrics.receiver_accepted, &metrics.receiver_refused, &metrics.receiver_rejected] {
             family.counter(signal, &receiver);
         }
@@ -83,6 +85,8 @@ fn touch(metrics: &Metrics) {
         }
         let loss = LossLabels { signal, component: text(), reason: "filtered" };
         metrics.dropped.get_or_create_owned(&loss);
+        let dead = DeadLetterLabels { signal, component: text(), outcome: "written" };
+        metrics.dead_letter_records.get_or_create_owned(&dead);
     }
     let counters = [&metrics.stage_incoming, &metrics.stage_outgoing, &metrics.stage_edits, &metrics.plugin_calls];
     for family in counters.into_iter().chain([&metrics.plugin_log_lines_dropped]) {
@@ -104,6 +108,17 @@ fn touch(metrics: &Metrics) {
     let fault = FaultLabels { pipeline, processor, plugin, plugin_version, fault: "trap" };
     metrics.plugin_faults.get_or_create_owned(&fault);
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let renewal = RenewalLabels { pipeline, processor, plugin, plugin_version, cause: "fault" };
+    metrics.plugin_instances_renewed.get_or_create_owned(&renewal);
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
+    let search = SearchLabels { pipeline, processor, plugin, plugin_version, outcome: "found" };
+    metrics.plugin_searches.get_or_create_owned(&search);
+    let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let decision = DecisionLabels { pipeline, processor, plugin, plugin_version, reason: text(), decision: "kept" };
     metrics.sampler_decisions.get_or_create_owned(&decision);
+    let refused = GateLabels { receiver: text(), transport: "grpc", reason: "missing" };
+    metrics.authentication_failures.get_or_create_owned(&refused);
+    metrics.handshakes_failed.get_or_create_owned(&refused);
+    let rotation = RotationLabels { receiver: text(), transport: "grpc", key: "tls", outcome: "applied" };
+    metrics.rotations.get_or_create_owned(&rotation);
 }

@@ -32,7 +32,7 @@ impl Collector for Process {
             Some(value) => write(&mut encoder, name, help, &ConstGauge::new(value)),
             None => Ok(()),
         };
-        let (memory, stat) = (Memory::read(), Stat::read());
+        let (memory, stat) = (Memory::of("self"), Stat::of("self"));
         gauge("process_resident_memory_bytes", "Memory that is in RAM", memory.as_ref().map(|x| x.resident_bytes))?;
         gauge("process_virtual_memory_bytes", "Address space in use", memory.as_ref().map(|x| x.virtual_bytes))?;
         gauge("process_open_fds", "Open file descriptors", open_fds())?;
@@ -53,24 +53,46 @@ fn write(encoder: &mut DescriptorEncoder, name: &str, help: &str, metric: &impl 
     metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }
 
-/// From `/proc/self/status`.
+/// What a process has used.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// CPU time, user and system, in seconds.
+    pub cpu_s: f64,
+    /// Memory that is in RAM, in bytes.
+    pub resident_bytes: f64,
+    /// The most of it that ever was, in bytes.
+    pub resident_peak_bytes: f64,
+}
+
+impl Usage {
+    /// Of a process, by its id or as `self`; none if it is not there.
+    pub fn of(process: &str) -> Option<Usage> {
+        let Stat { cpu_s, .. } = Stat::of(process)?;
+        let Memory { resident_bytes, resident_peak_bytes, .. } = Memory::of(process)?;
+        Some(Usage { cpu_s, resident_bytes, resident_peak_bytes })
+    }
+}
+
+/// From `/proc/<pid>/status`.
 struct Memory {
     resident_bytes: f64,
+    resident_peak_bytes: f64,
     virtual_bytes: f64,
 }
 
 impl Memory {
-    fn read() -> Option<Self> {
-        let status = fs::read_to_string("/proc/self/status").ok()?;
+    fn of(process: &str) -> Option<Self> {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let bytes = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key))?;
             Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
         };
-        Some(Memory { resident_bytes: bytes("VmRSS:")?, virtual_bytes: bytes("VmSize:")? })
+        let (resident_bytes, resident_peak_bytes) = (bytes("VmRSS:")?, bytes("VmHWM:")?);
+        Some(Memory { resident_bytes, resident_peak_bytes, virtual_bytes: bytes("VmSize:")? })
     }
 }
 
-/// From `/proc/self/stat`.
+/// From `/proc/<pid>/stat`.
 struct Stat {
     cpu_s: f64,
     /// Since the machine started.
@@ -78,8 +100,8 @@ struct Stat {
 }
 
 impl Stat {
-    fn read() -> Option<Self> {
-        Self::parse(&fs::read_to_string("/proc/self/stat").ok()?)
+    fn of(process: &str) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
     }
 
     /// The second field is the program's name in parentheses and may hold anything, so fields are counted from the

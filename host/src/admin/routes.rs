@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use prometheus_client::registry::Registry;
@@ -12,11 +12,13 @@ use serde::Serialize;
 use super::accounting;
 use super::board::Board;
 use super::exposition::Format;
+use crate::audit::Query;
+use crate::gate::Denied;
 
 /// An answer: everything here is small enough to be made whole.
 type Answer = Response<Full<Bytes>>;
 
-const PATHS: &str = "/metrics, /healthz, /readyz, /status";
+const PATHS: &str = "/metrics, /healthz, /readyz, /status, /audit";
 
 /// Answers requests from the registry and the board.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ impl Routes {
             "/healthz" => |routes, _| routes.health(),
             "/readyz" => |routes, _| routes.readiness(),
             "/status" => |routes, _| routes.status(),
+            "/audit" => Self::audit,
             _ => |_, _| text(StatusCode::NOT_FOUND, format!("not found; there are {PATHS}\n")),
         };
         if matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -66,10 +69,34 @@ impl Routes {
         json(if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &readiness)
     }
 
+    fn audit<B>(&self, request: &Request<B>) -> Answer {
+        match Query::parse(request.uri().query().unwrap_or_default()) {
+            Ok(query) => json(StatusCode::OK, &self.board.audit().report(&query)),
+            Err(error) => text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+        }
+    }
+
     fn status(&self) -> Answer {
         let metrics = Format::OpenMetrics.write(&self.registry).unwrap_or_default();
         json(StatusCode::OK, &self.board.status(accounting::totals(&metrics)))
     }
+}
+
+/// Whether a path is answered without a credential: those of probes, which have none and learn next to nothing.
+pub(super) fn is_open<B>(request: &Request<B>) -> bool {
+    matches!(request.uri().path(), "/healthz" | "/readyz")
+}
+
+/// The answer to a request that is not let in.
+pub(super) fn denied(denied: &Denied) -> Answer {
+    let busy = denied.retry_after();
+    let status = if busy.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::UNAUTHORIZED };
+    let mut answer = text(status, format!("{}\n", denied.denial.message()));
+    for challenge in denied.challenges.iter() {
+        answer.headers_mut().append(WWW_AUTHENTICATE, challenge.clone());
+    }
+    answer.headers_mut().extend(busy.map(|after| (RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)))));
+    answer
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {

@@ -29,6 +29,8 @@ pub struct Status {
     pub exporters: Vec<ExporterStatus>,
     /// How the last reload ended; none before the first.
     pub last_reload: Option<ReloadStatus>,
+    /// Records that wait in the exporters' queues, or are being sent.
+    pub queued: i64,
     /// Records since the start, by signal.
     pub accounting: BTreeMap<Signal, SignalTotals>,
 }
@@ -149,6 +151,8 @@ pub struct SignalTotals {
     pub rejected_by_peers: u64,
     /// Ended inside Sluicebox, by reason.
     pub dropped: BTreeMap<String, u64>,
+    /// The same, by component (a stage's or exporter's id) and reason.
+    pub dropped_by: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// The answer of `/readyz`.

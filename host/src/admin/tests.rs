@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::status::{PipelineStatus, ReceiverStatus, ReloadOutcome, StageStatus};
 use super::{Admin, Board, Serving};
 use crate::data::Signal;
+use crate::gate::Gate;
 use crate::telemetry::metrics::{ExporterLabels, Metrics, ReceiverLabels};
 
 struct Scene {
@@ -26,7 +27,7 @@ impl Scene {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let board = Board::new(metrics.clone());
-        let admin = Admin::start("127.0.0.1:0", Arc::new(registry), board.clone()).await.unwrap();
+        let admin = Admin::start("127.0.0.1:0", Gate::open(), Arc::new(registry), board.clone()).await.unwrap();
         Scene { admin, board, metrics, client: Client::new() }
     }
 
@@ -196,6 +197,7 @@ async fn status_tells_what_runs() {
         "generation": 2,
         "error": "p.yaml:3: unknown key `exprters`"
       },
+      "queued": 3,
       "accounting": {
         "traces": {
           "accepted": 5,
@@ -204,7 +206,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "metrics": {
           "accepted": 0,
@@ -213,7 +216,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         },
         "logs": {
           "accepted": 0,
@@ -222,7 +226,8 @@ async fn status_tells_what_runs() {
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
-          "dropped": {}
+          "dropped": {},
+          "dropped_by": {}
         }
       }
     }
@@ -275,14 +280,14 @@ async fn other_paths_and_methods_are_told_what_there_is() {
 async fn a_taken_port_is_named_with_its_mend() {
     let scene = Scene::start().await;
     let address = scene.admin.local_addr().to_string();
-    let again = Admin::start(&address, Arc::new(Registry::default()), scene.board.clone()).await;
+    let again = Admin::start(&address, Gate::open(), Arc::new(Registry::default()), scene.board.clone()).await;
     let text = again.unwrap_err().to_string();
     let expected = format!(
         "the admin endpoint {address} cannot be opened: something else listens there; stop it, or give \
          `service.telemetry.endpoint` another address, or `none`"
     );
     assert_eq!(text, expected);
-    let odd = Admin::start("nowhere", Arc::new(Registry::default()), scene.board.clone()).await;
+    let odd = Admin::start("nowhere", Gate::open(), Arc::new(Registry::default()), scene.board.clone()).await;
     let expected = "the admin endpoint nowhere cannot be opened: the address has to be host:port, as in 127.0.0.1:8888";
     assert_eq!(odd.unwrap_err().to_string(), expected);
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use super::auditor::Auditor;
+use super::policy::Policy;
 use super::probe::probe;
 use super::sampling::Sampling;
 use super::stage::{Step, StepMeter};
-use super::{Chain, stage};
+use super::{Chain, DropReason, stage};
+use crate::audit::Ring;
 use crate::config::spec::OnError;
 use crate::data::Signal;
 use crate::data::field::{Field, PathProblem};
 use crate::data::projection::{Projection, TooManyFields};
+use crate::dead_letter::DeadLetter;
 use crate::plugin::{Kind, Plan, Slot, Stage, StartFault};
 use crate::telemetry::metrics::{LossLabels, Metrics, StageLabels};
 
@@ -21,6 +25,10 @@ pub struct StepSpec {
     pub stage: Stage,
     /// What becomes of a batch when the plugin faults on it.
     pub on_error: OnError,
+    /// Where records go that alone make it fault.
+    pub quarantine: Option<DeadLetter>,
+    /// Where examples of what it drops go.
+    pub audit: Option<Arc<Ring>>,
 }
 
 /// A chain that cannot be served.
@@ -76,22 +84,21 @@ pub async fn build(
     let mut dropped = Vec::with_capacity(parts.len());
     for (index, part) in parts.into_iter().enumerate() {
         let id = part.id.clone();
-        let counter = |reason| {
-            let labels = LossLabels { signal, component: id.clone(), reason };
+        dropped.push(DropReason::ALL.map(|reason| {
+            let labels = LossLabels { signal, component: id.clone(), reason: reason.name() };
             metrics.dropped.get_or_create_owned(&labels)
-        };
-        dropped.push([counter("filtered"), counter("sampled"), counter("plugin_fault")]);
+        }));
         let step = part.into_step(&projection, shards).await.map_err(|fault| (index, fault))?;
         steps.push(step);
     }
-    Ok(Chain { projection, steps, dropped })
+    Ok(Chain { projection, steps, dropped, rejections: None })
 }
 
 /// A step whose instances are not started yet, because the projection is not complete.
 struct Part {
     id: String,
     stage: Stage,
-    on_error: OnError,
+    policy: Policy,
     reads: Vec<usize>,
     writes: Vec<usize>,
     sampling: Option<Sampling>,
@@ -127,13 +134,15 @@ async fn part(
         Kind::Sampler => Some(sampling(&plan, projection, metrics, &labels, plugin)?),
         _ => None,
     };
+    let auditor = spec.audit.map(|ring| Auditor::new(ring, labels.clone(), Arc::clone(&plan), reads.clone()));
+    let policy = Policy::new(spec.on_error, spec.quarantine, auditor, labels.clone());
     let meter = StepMeter::new(metrics, labels);
-    Ok(Part { id: spec.id, stage: spec.stage, on_error: spec.on_error, reads, writes, sampling, meter, scout })
+    Ok(Part { id: spec.id, stage: spec.stage, policy, reads, writes, sampling, meter, scout })
 }
 
 impl Part {
     async fn into_step(self, projection: &Arc<Projection>, shards: usize) -> Result<Step, BuildFault> {
-        let Part { id, stage, on_error, reads, writes, sampling, meter, scout } = self;
+        let Part { id, stage, policy, reads, writes, sampling, meter, scout } = self;
         let plugin = stage.plugin().describe().name.clone();
         probe(projection, &reads, &writes, scout)
             .await
@@ -143,7 +152,7 @@ impl Part {
             slots.push(Slot::start(&stage).await?);
         }
         let gone = BuildFault::Probe { plugin, fault: crate::plugin::Fault::Gone.into() };
-        Step::new(id, on_error, reads, writes, sampling, slots, meter).ok_or(gone)
+        Step::new(id, policy, reads, writes, sampling, slots, meter).ok_or(gone)
     }
 }
 

@@ -4,6 +4,7 @@ mod answers;
 mod building;
 mod faults;
 mod order;
+mod poison;
 mod sampling;
 
 use std::time::Duration;
@@ -16,7 +17,7 @@ use prometheus_client::registry::Registry;
 use prost::Message;
 use serde_json::{Value, json};
 
-use super::{BuildFault, Chain, Outcome, StepSpec, build};
+use super::{BuildFault, Chain, DropReason, Outcome, StepSpec, build};
 use crate::config::spec::OnError;
 use crate::data::Signal;
 use crate::data::intake::Refusal;
@@ -96,7 +97,7 @@ fn step_with(
     context.config = config;
     change(&mut context);
     let stage: Stage = testing::stage(guest, context).unwrap();
-    StepSpec { id: guest.to_owned(), stage, on_error }
+    StepSpec { id: guest.to_owned(), stage, on_error, quarantine: None, audit: None }
 }
 
 /// A step that behaves so, but only on a batch with a span that is called `bad`.

@@ -40,6 +40,11 @@ pub(super) fn clash(a: &(String, u16), b: &(String, u16)) -> bool {
     a.1 == b.1 && a.1 != 0 && (any(&a.0) || any(&b.0) || loopback(&a.0) == loopback(&b.0))
 }
 
+/// Whether only this machine reaches an address; a name is one of other machines unless it is `localhost`.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Checks `http://host:port/path` or `https://…`; with a scheme to assume, also without one.
 pub(super) fn url(endpoint: &str, assumed: Option<&str>) -> Result<String, Wrong> {
     let example = || Some("write a URL, such as `http://backend:4317` or `https://backend:4317`".to_owned());

@@ -1,10 +1,13 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod audit;
 mod credential;
 mod delivery;
 mod exporter;
 mod pipeline;
+mod quarantine;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 mod tls;
@@ -61,6 +64,7 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     }
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
+    quarantine::clashes(report, &spec, &processors);
     spec
 }
 

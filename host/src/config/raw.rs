@@ -4,18 +4,24 @@
 //! `docs/operators.md` against it. Every key has a default, so that a value that was refused leaves a component that
 //! can be checked further; what must be given is checked in [`super::check`].
 
+mod audit;
 mod credential;
 mod delivery;
 mod exporter;
+mod quarantine;
 mod receiver;
+mod security;
 mod service;
 mod stage;
 mod tls;
 
+pub(super) use audit::*;
 pub(super) use credential::*;
 pub(super) use delivery::*;
 pub(super) use exporter::*;
+pub(super) use quarantine::*;
 pub(super) use receiver::*;
+pub(super) use security::*;
 pub(super) use service::*;
 pub(super) use stage::*;
 pub(super) use tls::*;

@@ -1,11 +1,16 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod audit;
+mod cors;
 mod credential;
 mod delivery;
 mod exporter;
+mod password;
+mod quarantine;
 mod receiver;
 mod secret;
+mod security;
 mod service;
 mod stage;
 mod tls;
@@ -15,11 +20,16 @@ use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use audit::*;
+pub use cors::*;
 pub use credential::*;
 pub use delivery::*;
 pub use exporter::*;
+pub use password::*;
+pub use quarantine::*;
 pub use receiver::*;
 pub use secret::*;
+pub use security::*;
 pub use service::*;
 pub use stage::*;
 pub use tls::*;

@@ -14,6 +14,7 @@ use crate::data::Signal;
 
 mod otel;
 mod schema;
+mod security;
 
 /// A pipeline around these exporters.
 const HEAD: &str = "receivers: {otlp: }\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [x]}}}\n";
@@ -64,7 +65,7 @@ fn a_whole_file_means_what_it_says() {
     write(&folder, "own.wasm", "");
     let text = r#"
 receivers:
-  otlp: { protocols: { grpc: { endpoint: "0.0.0.0:4317", max_connection_age: 1m30s }, http: } }
+  otlp: { protocols: { grpc: { endpoint: "127.0.0.2:4317", max_connection_age: 1m30s }, http: } }
 processors:
   drop/probes: { config: { 'span.attributes["http.route"]': [/healthz, 5, true, null] }, limits: { deadline: 20ms } }
   own: { plugin: own.wasm, on_error: reject, grants: [clock, state, clock], wasi: empty }
@@ -82,7 +83,7 @@ service:
     assert_eq!(loaded.warnings, []);
     let spec = loaded.spec;
     let Some(ReceiverSpec::Otlp { grpc: Some(grpc), http: Some(http) }) = spec.receivers.get("otlp") else { panic!() };
-    assert_eq!((grpc.endpoint.as_str(), grpc.max_connection_age), ("0.0.0.0:4317", Some(Duration::from_secs(90))));
+    assert_eq!((grpc.endpoint.as_str(), grpc.max_connection_age), ("127.0.0.2:4317", Some(Duration::from_secs(90))));
     assert_eq!(http.paths[&Signal::Logs], "/v1/logs");
     let drop = &spec.processors["drop/probes"];
     assert_eq!(drop.plugin, PluginSource::Standard("drop".into()));

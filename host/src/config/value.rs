@@ -42,7 +42,7 @@ pub(super) struct Size(pub u64);
 impl Time {
     const MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         if text == "0" {
             return Some(Time(Duration::ZERO));
         }

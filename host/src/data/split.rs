@@ -218,7 +218,7 @@ fn own_fields(signal: Signal, depth: usize, bytes: &[u8], range: Range<usize>) -
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
     use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -232,7 +232,7 @@ mod tests {
     const SHAPE: Shape = Shape { items: Items::Any, keys: Keys::Repeated };
 
     /// Each record of a request with everything that encloses it, as a request of its own.
-    fn singles(signal: Signal, bytes: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn singles(signal: Signal, bytes: &[u8]) -> Vec<Vec<u8>> {
         match signal {
             Signal::Traces => trace_singles(&ExportTraceServiceRequest::decode(bytes).unwrap()),
             Signal::Metrics => metric_singles(&ExportMetricsServiceRequest::decode(bytes).unwrap()),

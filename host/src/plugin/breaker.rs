@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Faults in a row that open the breaker: more than the halvings with which one bad record is found among a
-/// thousand, so that a search for it is never cut short.
+/// Faults in a row that open the breaker. Those of a search count only if the plugin answered for nothing in it.
 pub const FAULTS_IN_A_ROW: u32 = 12;
 /// How long it is open the first time.
 pub const OPEN_MIN: Duration = Duration::from_millis(100);
@@ -33,6 +32,11 @@ impl Breaker {
             Some(Opened { until, .. }) if now < until => Err(until.duration_since(now)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether calls go through without further thought.
+    pub fn is_closed(&self) -> bool {
+        self.opened.is_none()
     }
 
     /// A call was answered.

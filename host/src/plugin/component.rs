@@ -105,8 +105,7 @@ impl Plugin {
         validate(binary)?;
         let names = interface::names(binary).map_err(|error| LoadError::Broken(format!("{error:#}")))?;
         let interface = Interface::check(&names)?;
-        let component = Component::from_binary(engine.wasm(), binary)
-            .map_err(|error| LoadError::Compile(format!("{:#}", error)))?;
+        let component = engine.compile(binary).map_err(|error| LoadError::Compile(format!("{error:#}")))?;
         let description = describe(engine, &component, interface.kind)?;
         let (digest, file_bytes) = (Digest::of(bytes), bytes.len());
         let inner = Inner { engine: engine.clone(), component, digest, file_bytes, interface, description };

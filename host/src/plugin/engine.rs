@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use wasmtime::component::Component;
 use wasmtime::{Config, InstanceAllocationStrategy, WasmBacktraceDetails};
 
+use super::cache::CodeCache;
 use super::ticker::{Ticker, TickerHandle};
 
 /// Stack of a guest, in bytes. Deep enough for a regex or a JSON parser, shallow enough that an endless recursion
@@ -19,6 +21,7 @@ const BACKTRACE_FRAMES: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Engine {
     wasm: wasmtime::Engine,
+    cache: CodeCache,
     ticker: Arc<Ticker>,
 }
 
@@ -34,8 +37,13 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// Makes the engine and starts its ticker, which ends with the last clone.
+    /// An engine that compiles every plugin. Starts its ticker, which ends with the last clone.
     pub fn new() -> Result<Engine, EngineError> {
+        Engine::with_cache(CodeCache::none())
+    }
+
+    /// An engine that compiles what is not in the cache.
+    pub fn with_cache(cache: CodeCache) -> Result<Engine, EngineError> {
         let wasm = wasmtime::Engine::new(&config()).map_err(EngineError::Wasmtime)?;
         // Weak: the ticker must not keep alive what owns it.
         let weak = wasm.weak();
@@ -45,12 +53,17 @@ impl Engine {
             }
         })
         .map_err(EngineError::Ticker)?;
-        Ok(Engine { wasm, ticker: Arc::new(ticker) })
+        Ok(Engine { wasm, cache, ticker: Arc::new(ticker) })
     }
 
     /// wasmtime's engine.
     pub(super) fn wasm(&self) -> &wasmtime::Engine {
         &self.wasm
+    }
+
+    /// Compiles a component that was checked, or takes it from the cache.
+    pub(super) fn compile(&self, binary: &[u8]) -> wasmtime::Result<Component> {
+        self.cache.component(&self.wasm, binary)
     }
 
     /// The clock of calls.

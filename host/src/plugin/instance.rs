@@ -20,6 +20,8 @@ pub struct Instance {
     plan: Arc<Plan>,
     ticker: TickerHandle,
     deadline: Duration,
+    calls: u64,
+    memory_at_start: usize,
 }
 
 struct Live {
@@ -37,7 +39,9 @@ impl Instance {
         ticker: TickerHandle,
         deadline: Duration,
     ) -> Instance {
-        Instance { live: Some(Box::new(Live { awake: None, guest, store })), plan, ticker, deadline }
+        let memory_at_start = store.data().limiter.memory();
+        let live = Some(Box::new(Live { awake: None, guest, store }));
+        Instance { live, plan, ticker, deadline, calls: 0, memory_at_start }
     }
 
     /// What it answered `configure` with.
@@ -48,6 +52,16 @@ impl Instance {
     /// Whether it can no longer be called.
     pub fn is_gone(&self) -> bool {
         self.live.is_none()
+    }
+
+    /// Calls that it was asked to answer.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Bytes of linear memory that it had when it was configured.
+    pub fn memory_at_start(&self) -> usize {
+        self.memory_at_start
     }
 
     /// Bytes of linear memory that it has.
@@ -81,6 +95,7 @@ impl Instance {
 
     fn begin(&mut self) -> Result<Box<Live>, Fault> {
         let mut live = self.live.take().ok_or(Fault::Gone)?;
+        self.calls += 1;
         live.awake = Some(self.ticker.keep_awake());
         let host = live.store.data_mut();
         host.deadline = self.ticker.ticks().deadline(self.deadline);

@@ -15,10 +15,10 @@ use super::imports::state::SharedState;
 use super::instance::Instance;
 use super::interface::Import;
 use super::limits::Limiter;
-use super::{Fault, Plan, Plugin, empty_wasi};
+use super::{Fault, Plan, Plugin, Renewal, empty_wasi};
 use crate::config::spec::{Grant, StageLimits};
 use crate::data::Signal;
-use crate::telemetry::metrics::{Metrics, StageLabels};
+use crate::telemetry::metrics::{Metrics, RenewalLabels, StageLabels};
 
 /// Wall time of an instance's making: `configure` may compile regexes and fill tables.
 const START_DEADLINE: Duration = Duration::from_secs(5);
@@ -68,6 +68,8 @@ struct Inner {
     log: Arc<Logbook>,
     own_metrics: Arc<StageMetrics>,
     plan: OnceLock<Arc<Plan>>,
+    labels: StageLabels,
+    metrics: Metrics,
 }
 
 /// A plugin that could not be started in its stage.
@@ -146,6 +148,8 @@ impl Stage {
             log: Arc::new(Logbook::new(context.pipeline, context.processor, name, dropped)),
             own_metrics: Arc::new(context.own_metrics.stage(own_labels)),
             plan: OnceLock::new(),
+            labels,
+            metrics: context.metrics,
         };
         Ok(Stage { inner: Arc::new(inner) })
     }
@@ -179,6 +183,13 @@ impl Stage {
         drop(awake);
         let plan = self.agree(plan)?;
         Ok(Instance::new(store, guest, plan, inner.plugin.engine().ticker().clone(), inner.limits.deadline))
+    }
+
+    /// Counts an instance that took the place of another.
+    pub(super) fn renewed(&self, cause: Renewal) {
+        let StageLabels { pipeline, processor, plugin, plugin_version } = self.inner.labels.clone();
+        let labels = RenewalLabels { pipeline, processor, plugin, plugin_version, cause: cause.name() };
+        self.inner.metrics.plugin_instances_renewed.get_or_create_owned(&labels).inc();
     }
 
     fn agree(&self, plan: Plan) -> Result<Arc<Plan>, StartFault> {

@@ -1,7 +1,7 @@
 //! One connection on its shard, from its first byte to its end.
 
 use std::convert::Infallible;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,18 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream as Plain;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
+use tokio_rustls::server::TlsStream;
 
 use super::answer::Reply;
 use super::counted::Counted;
+use super::gated;
 use super::server::{Phase, Shared};
 use super::wiring::{Patience, Protocol, Wiring};
-use super::{grpc, http as otlp_http};
+use crate::gate::HandshakeError;
 
 /// Held by a connection as long as it is open.
 pub(super) type Slot = OwnedSemaphorePermit;
@@ -55,24 +59,58 @@ pub(super) struct Connection {
     pub shard: usize,
     pub phase: watch::Receiver<Phase>,
     pub slot: Slot,
+    pub peer: SocketAddr,
 }
 
 impl Connection {
     /// Serves the connection to its end.
     pub async fn serve(self, stream: TcpStream) -> Result<(), Error> {
-        let Connection { shared, shard, mut phase, slot: _slot } = self;
-        let wiring = shared.wiring.load_full();
-        let (stream, received) = Counted::new(tokio::net::TcpStream::from_std(stream)?);
+        let stream = tokio::net::TcpStream::from_std(stream)?;
+        let wiring = self.shared.wiring.load_full();
+        let start = Instant::now();
+        if !wiring.gate.speaks_tls() {
+            return self.converse(stream, wiring, start).await;
+        }
+        match self.shake_hands(stream, &wiring, start).await {
+            Some(stream) => self.converse(stream, wiring, start).await,
+            None => Ok(()),
+        }
+    }
+
+    /// TLS, within the time that a client has for its first request. None: it came to nothing, which was told, or the
+    /// listener ends.
+    async fn shake_hands(&self, stream: Plain, wiring: &Wiring, start: Instant) -> Option<TlsStream<Plain>> {
+        let mut phase = self.phase.clone();
+        let patience = wiring.patience.head;
+        tokio::select! {
+            biased;
+            shaken = wiring.gate.shake_hands(stream, self.peer) => shaken.ok(),
+            () = sleep_until(start + patience) => {
+                wiring.gate.note_handshake(self.peer, &HandshakeError::Timeout(patience));
+                None
+            }
+            _ = phase.wait_for(|phase| *phase >= Phase::Draining) => None,
+        }
+    }
+
+    /// Serves requests on an open stream.
+    async fn converse<S>(self, stream: S, wiring: Arc<Wiring>, start: Instant) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let Connection { shared, shard, mut phase, slot: _slot, peer } = self;
+        let (stream, received) = Counted::new(stream);
         let builder = builder(&wiring);
-        let service = service_fn(move |request| answer(shared.wiring.load_full(), shard, request));
+        let transport = wiring.gate.transport();
+        let mut transports = shared.transport.subscribe();
+        let service = service_fn(move |request| answer(shared.wiring.load_full(), shard, peer, request));
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
 
-        let start = Instant::now();
         let age = match &wiring.protocol {
             Protocol::Grpc(spec) => spec.max_connection_age,
             Protocol::Http { .. } => None,
         };
-        // The first of: its end, no sign of life, old age, the drain.
+        // The first of: its end, no sign of life, old age, another TLS than it began with, the drain.
         let mut silent = pin!(async {
             sleep_until(start + wiring.patience.head).await;
             if received.bytes() >= PREFACE {
@@ -80,6 +118,7 @@ impl Connection {
             }
         });
         let mut old = pin!(at(age.and_then(|age| start.checked_add(age))));
+        let mut outdated = pin!(transports.wait_for(|now| *now != transport));
         let mut draining = phase.clone();
         let mut draining = pin!(draining.wait_for(|phase| *phase >= Phase::Draining));
         tokio::select! {
@@ -87,6 +126,7 @@ impl Connection {
             ended = connection.as_mut() => return ended,
             () = &mut silent => return Ok(()),
             () = &mut old => {}
+            _ = &mut outdated => {}
             _ = &mut draining => {}
         }
         connection.as_mut().graceful_shutdown();
@@ -108,11 +148,13 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
-async fn answer(wiring: Arc<Wiring>, shard: usize, request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
-    Ok(match &wiring.protocol {
-        Protocol::Grpc(spec) => grpc::answer(&wiring, spec.limits.max_request_bytes, shard, request).await,
-        Protocol::Http { spec, paths } => otlp_http::answer(&wiring, spec, paths, shard, request).await,
-    })
+async fn answer(
+    wiring: Arc<Wiring>,
+    shard: usize,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Reply>, Infallible> {
+    Ok(gated::answer(&wiring, shard, peer, request).await)
 }
 
 fn builder(wiring: &Wiring) -> Builder<TokioExecutor> {

@@ -28,6 +28,7 @@ use super::meter::Outcome;
 use super::wiring::Wiring;
 use crate::data::Signal;
 use crate::data::intake::{Receipt, Request};
+use crate::gate::Denied;
 
 /// A flag that says whether the message is compressed, and its length in four bytes.
 const PREFIX: usize = 5;
@@ -54,6 +55,16 @@ where
     };
     wiring.meter.ended(outcome);
     response
+}
+
+/// Answers a call that is not let in.
+pub fn deny<B>(wiring: &Wiring, denied: &Denied, request: &http::Request<B>) -> Response<Reply> {
+    let failure = Failure::denied(denied);
+    wiring.meter.ended(failure.outcome);
+    if request.method() == Method::POST && is_grpc(request.headers()) {
+        return reply::failure(&failure);
+    }
+    reply::denied(&failure, &denied.challenges)
 }
 
 async fn call<B>(wiring: &Wiring, limit: usize, shard: usize, head: &Parts, body: &mut B) -> Result<Receipt, Failure>

@@ -3,6 +3,7 @@
 //! Source: OTLP specification, OTLP/HTTP. Every answer has the request's media type, errors included; an error's body
 //! is a `google.rpc.Status`.
 
+mod cors;
 mod head;
 mod media;
 mod reply;
@@ -15,6 +16,7 @@ use http::request::Parts;
 use http::{Method, Response, Version};
 use http_body::Body;
 
+pub use self::cors::Visit;
 use self::head::Head;
 use self::media::Media;
 use self::reply::Problem;
@@ -25,6 +27,7 @@ use super::wiring::Wiring;
 use crate::config::spec::HttpServerSpec;
 use crate::data::Signal;
 use crate::data::intake::{Receipt, Request};
+use crate::gate::Denied;
 
 /// How much of the body of a refused request is read and forgotten, so that an HTTP/1.1 connection survives.
 const FORGOTTEN_MAX: usize = 4 << 20;
@@ -53,17 +56,33 @@ where
             wiring.meter.ended(Outcome::of(&receipt));
             reply::success(signal, &receipt, media.unwrap_or_default(), &parts.headers)
         }
-        Err(problem) => {
-            wiring.meter.ended(problem.outcome);
-            let survives = rest_is_read(&parts, &mut body, wiring).await;
-            let mut response = reply::problem(&problem, media.unwrap_or_default(), survives);
-            if parts.method == Method::HEAD {
-                // It is answered without a body, and over HTTP/2 hyper leaves that to us.
-                *response.body_mut() = Reply::empty();
-            }
-            response
-        }
+        Err(problem) => refuse(wiring, &parts, &mut body, &problem).await,
     }
+}
+
+/// Answers a request that is not let in.
+pub async fn deny<B>(wiring: &Wiring, denied: &Denied, request: http::Request<B>) -> Response<Reply>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    let (parts, mut body) = request.into_parts();
+    refuse(wiring, &parts, &mut body, &Problem::denied(denied)).await
+}
+
+async fn refuse<B>(wiring: &Wiring, parts: &Parts, body: &mut B, problem: &Problem) -> Response<Reply>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    wiring.meter.ended(problem.outcome);
+    let survives = rest_is_read(parts, body, wiring).await;
+    let mut response = reply::problem(problem, Media::of(&parts.headers).unwrap_or_default(), survives);
+    if parts.method == Method::HEAD {
+        // It is answered without a body, and over HTTP/2 hyper leaves that to us.
+        *response.body_mut() = Reply::empty();
+    }
+    response
 }
 
 async fn take<B>(

@@ -24,10 +24,12 @@ pub enum Outcome {
     Busy,
     /// The client was too slow, or its deadline passed.
     Timeout,
+    /// It showed no credential that is known.
+    Unauthenticated,
 }
 
 impl Outcome {
-    const ALL: [(Outcome, &'static str); 7] = [
+    const ALL: [(Outcome, &'static str); 8] = [
         (Outcome::Ok, "ok"),
         (Outcome::Partial, "partial"),
         (Outcome::Malformed, "malformed"),
@@ -35,6 +37,7 @@ impl Outcome {
         (Outcome::Unsupported, "unsupported"),
         (Outcome::Busy, "busy"),
         (Outcome::Timeout, "timeout"),
+        (Outcome::Unauthenticated, "unauthenticated"),
     ];
 
     /// How a request ended that the intake took.
@@ -57,7 +60,7 @@ impl Outcome {
 #[derive(Clone, Debug)]
 pub struct Meter {
     /// In the order of [`Outcome::ALL`], which is the enum's.
-    requests: [Counter; 7],
+    requests: [Counter; 8],
     traces: PerRecord,
     metrics: PerRecord,
     logs: PerRecord,

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::connection::{self, Connection};
 use super::listener::Listener;
 use super::wiring::Wiring;
+use crate::config::spec::TlsServerSpec;
 use crate::shard::Shards;
 
 /// Connections that one listener holds at a time; more wait in the kernel.
@@ -58,6 +59,8 @@ pub struct Drained {
 /// What the accept loop and all connections share.
 pub(super) struct Shared {
     pub wiring: ArcSwap<Wiring>,
+    /// How connections are secured now: those that began otherwise are asked to go away.
+    pub transport: watch::Sender<Option<TlsServerSpec>>,
     slots: Arc<Semaphore>,
     accept_failures: AtomicU64,
 }
@@ -66,6 +69,7 @@ impl Server {
     /// Begins to accept connections: on shard 0, for all shards.
     pub fn start(listener: Listener, shards: &Shards, wiring: Wiring) -> Server {
         let shared = Arc::new(Shared {
+            transport: watch::Sender::new(wiring.gate.transport()),
             wiring: ArcSwap::from_pointee(wiring),
             slots: Arc::new(Semaphore::new(CONNECTIONS_MAX as usize)),
             accept_failures: AtomicU64::new(0),
@@ -82,9 +86,16 @@ impl Server {
         self.local_addr
     }
 
-    /// Exchanges what is served, from the next request on. No connection is closed.
+    /// Exchanges what is served, from the next request on. No connection is closed, except when the settings of TLS
+    /// are others: then each is asked to go away, as for a drain.
     pub fn rewire(&self, wiring: Wiring) {
+        let transport = wiring.gate.transport();
         self.shared.wiring.store(Arc::new(wiring));
+        self.shared.transport.send_if_modified(|before| {
+            let differs = *before != transport;
+            *before = transport;
+            differs
+        });
     }
 
     /// Connections that are open.
@@ -164,7 +175,7 @@ impl Dealer {
     fn deal(&mut self, stream: TcpStream, peer: SocketAddr, slot: connection::Slot) {
         let shard = self.next;
         self.next = (shard + 1) % self.shards.len();
-        let connection = Connection { shared: Arc::clone(&self.shared), shard, phase: self.phase.clone(), slot };
+        let connection = Connection { shared: Arc::clone(&self.shared), shard, phase: self.phase.clone(), slot, peer };
         // Detached: the drain waits for its slot, the shard for its end.
         drop(self.shards.spawn_on(shard, "serve a connection", async move {
             if let Err(error) = connection.serve(stream).await {

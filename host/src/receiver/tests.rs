@@ -6,6 +6,7 @@ mod otlp_grpc;
 mod otlp_http;
 mod raw;
 mod replay;
+mod security;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -159,13 +160,19 @@ impl Setup {
             limits: self.limits(),
             max_concurrent_streams: 128,
             max_connection_age: self.max_connection_age,
+            security: Default::default(),
         };
         Wiring { patience: self.patience, ..Wiring::grpc("otlp", &spec, pipeline.clone(), metrics) }
     }
 
     pub fn http_wiring(&self, pipeline: &Arc<Pipeline>, metrics: &Metrics) -> Wiring {
-        let spec =
-            HttpServerSpec { endpoint: "127.0.0.1:0".to_owned(), limits: self.limits(), paths: BTreeMap::default() };
+        let spec = HttpServerSpec {
+            endpoint: "127.0.0.1:0".to_owned(),
+            limits: self.limits(),
+            paths: BTreeMap::default(),
+            security: Default::default(),
+            cors: None,
+        };
         Wiring { patience: self.patience, ..Wiring::http("otlp", &spec, pipeline.clone(), metrics) }
     }
 

@@ -8,6 +8,7 @@ use super::meter::Meter;
 use crate::config::spec::{GrpcServerSpec, HttpServerSpec};
 use crate::data::Signal;
 use crate::data::intake::Intake;
+use crate::gate::Gate;
 use crate::telemetry::metrics::Metrics;
 
 /// What one listener speaks, and whom it hands requests to. Loaded anew for each request, so that after an exchange
@@ -21,6 +22,8 @@ pub struct Wiring {
     pub meter: Meter,
     /// How long clients may take.
     pub patience: Patience,
+    /// What clients have to show.
+    pub gate: Gate,
 }
 
 /// A protocol and its settings.
@@ -68,6 +71,7 @@ impl Wiring {
             intake,
             meter: Meter::new(metrics, receiver, "grpc"),
             patience: Patience::default(),
+            gate: Gate::open(),
         }
     }
 
@@ -80,6 +84,12 @@ impl Wiring {
             intake,
             meter: Meter::new(metrics, receiver, "http"),
             patience: Patience::default(),
+            gate: Gate::open(),
         }
+    }
+
+    /// The same, behind a gate.
+    pub fn behind(self, gate: Gate) -> Wiring {
+        Wiring { gate, ..self }
     }
 }

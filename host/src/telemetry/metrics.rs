@@ -35,7 +35,31 @@ pub struct RequestLabels {
     pub receiver: String,
     /// `grpc`, `http` or `file`.
     pub transport: &'static str,
-    /// `ok`, `partial`, `malformed`, `too_large`, `unsupported`, `busy`, `timeout`.
+    /// `ok`, `partial`, `malformed`, `too_large`, `unsupported`, `busy`, `timeout`, `unauthenticated`.
+    pub outcome: &'static str,
+}
+
+/// Labels of what the gate of a listener does not let in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct GateLabels {
+    /// The receiver's id; `admin` for the admin endpoint.
+    pub receiver: String,
+    /// `grpc` or `http`.
+    pub transport: &'static str,
+    /// Why: see `docs/metrics.md`.
+    pub reason: &'static str,
+}
+
+/// Labels of changes in the files of a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RotationLabels {
+    /// The receiver's id; `admin` for the admin endpoint.
+    pub receiver: String,
+    /// `grpc` or `http`.
+    pub transport: &'static str,
+    /// `tls` or `auth`.
+    pub key: &'static str,
+    /// `applied` or `refused`.
     pub outcome: &'static str,
 }
 
@@ -129,6 +153,47 @@ pub struct PipelineLabels {
     pub pipeline: String,
 }
 
+/// Labels of searches for poison records.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SearchLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `found`, `part` or `nothing`.
+    pub outcome: &'static str,
+}
+
+/// Labels of instances that took the place of others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RenewalLabels {
+    /// The pipeline's id.
+    pub pipeline: String,
+    /// The stage's id.
+    pub processor: String,
+    /// The plugin's name.
+    pub plugin: String,
+    /// The plugin's version.
+    pub plugin_version: String,
+    /// `fault`, `calls` or `memory`.
+    pub cause: &'static str,
+}
+
+/// Labels of requests that went to a dead-letter file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeadLetterLabels {
+    /// The signal.
+    pub signal: Signal,
+    /// The id of the stage or exporter that gave them up.
+    pub component: String,
+    /// `written` or `failed`.
+    pub outcome: &'static str,
+}
+
 /// Labels of reloads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReloadLabels {
@@ -192,6 +257,10 @@ pub struct Metrics {
     pub receiver_refused: PerSignal<ReceiverLabels>,
     pub receiver_rejected: PerSignal<ReceiverLabels>,
     pub receiver_requests: Family<RequestLabels, Counter>,
+    pub authentication_failures: Family<GateLabels, Counter>,
+    pub handshakes_failed: Family<GateLabels, Counter>,
+    pub certificate_expiry: Family<ReceiverLabels, Gauge>,
+    pub rotations: Family<RotationLabels, Counter>,
     pub stage_incoming: Family<StageLabels, Counter>,
     pub stage_outgoing: Family<StageLabels, Counter>,
     pub stage_edits: Family<StageLabels, Counter>,
@@ -199,8 +268,11 @@ pub struct Metrics {
     pub plugin_call_seconds: Histograms<StageLabels>,
     pub plugin_faults: Family<FaultLabels, Counter>,
     pub plugin_log_lines_dropped: Family<StageLabels, Counter>,
+    pub plugin_instances_renewed: Family<RenewalLabels, Counter>,
+    pub plugin_searches: Family<SearchLabels, Counter>,
     pub sampler_decisions: Family<DecisionLabels, Counter>,
     pub dropped: Family<LossLabels, Counter>,
+    pub dead_letter_records: Family<DeadLetterLabels, Counter>,
     pub exporter_sent: PerSignal<ExporterLabels>,
     pub exporter_send_failed: PerSignal<ExporterLabels>,
     pub exporter_enqueue_failed: PerSignal<ExporterLabels>,
@@ -234,6 +306,22 @@ impl Metrics {
         }
         Metrics {
             receiver_requests: family!("sluicebox_receiver_requests", "Requests answered, by outcome"),
+            authentication_failures: family!(
+                "sluicebox_receiver_authentication_failures",
+                "Requests that showed no credential that is known, by reason"
+            ),
+            handshakes_failed: family!(
+                "sluicebox_receiver_tls_handshakes_failed",
+                "Connections whose TLS handshake came to nothing, by reason"
+            ),
+            certificate_expiry: family!(
+                "sluicebox_receiver_tls_certificate_expiry_seconds",
+                "Until when the certificate of a listener is valid, since the Unix epoch"
+            ),
+            rotations: family!(
+                "sluicebox_receiver_credential_rotations",
+                "Changes of certificate or credential files, by whether they could be used"
+            ),
             stage_incoming: family!("otelcol_processor_incoming_items", "Records that a stage was given"),
             stage_outgoing: family!("otelcol_processor_outgoing_items", "Records that a stage passed on"),
             stage_edits: family!("sluicebox_processor_edits", "Values that a transform set or deleted"),
@@ -248,10 +336,22 @@ impl Metrics {
                 "sluicebox_plugin_log_lines_dropped",
                 "Log lines of a plugin that were over its rate limit"
             ),
+            plugin_instances_renewed: family!(
+                "sluicebox_plugin_instances_renewed",
+                "Instances of a plugin that took the place of another, by cause"
+            ),
+            plugin_searches: family!(
+                "sluicebox_plugin_searches",
+                "Searches of a batch for the records that make a plugin fault, by outcome"
+            ),
             sampler_decisions: family!("sluicebox_sampler_decisions", "Decisions of a sampler, by its reason"),
             dropped: family!(
                 "sluicebox_dropped_records",
                 "Records that ended inside Sluicebox, by component and reason"
+            ),
+            dead_letter_records: family!(
+                "sluicebox_dead_letter_records",
+                "Records that were to be written to a dead-letter file, by outcome"
             ),
             exporter_attempts: family!("sluicebox_exporter_attempts", "Attempts to deliver a request, by outcome"),
             exporter_attempt_seconds: histograms!(

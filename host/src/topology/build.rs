@@ -9,10 +9,13 @@ use parking_lot::Mutex;
 use super::generation::{Generation, Pipeline};
 use super::plugins::{Plugins, SourceFault};
 use crate::admin::status::StageStatus;
+use crate::audit::{Audit, REJECTING};
 use crate::chain::{self, BuildFault, StepSpec};
 use crate::config::spec::{Grant, PipelineSpec, PluginSource, Spec, StageSpec};
 use crate::config::{Problem, Problems};
-use crate::plugin::{Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
+use crate::dead_letter::{self, DeadLetter, DeadLetters};
+use crate::exporter::BuildError;
+use crate::plugin::{CodeCache, Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
 use crate::report;
 use crate::telemetry::metrics::Metrics;
 
@@ -23,14 +26,24 @@ pub(super) struct Workshop {
     own_metrics: PluginMetrics,
     /// Host-kept state by pipeline, stage and quota: a reload does not lose it.
     states: Mutex<BTreeMap<(String, String, usize), Arc<SharedState>>>,
+    /// Dead-letter files that are open; none while pipeline files are only checked, which makes no files.
+    pub(super) dead_letters: Option<DeadLetters>,
+    audit: Audit,
 }
 
 type Loaded = BTreeMap<PluginSource, Plugin>;
 
 impl Workshop {
-    pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics) -> anyhow::Result<Workshop> {
-        let plugins = Arc::new(Plugins::new(Engine::new()?));
-        Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default() })
+    pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics, audit: Audit) -> anyhow::Result<Workshop> {
+        let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
+        let plugins = Arc::new(Plugins::new(Engine::with_cache(cache)?));
+        let dead_letters = Some(DeadLetters::default());
+        Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default(), dead_letters, audit })
+    }
+
+    /// One that builds generations which will not serve.
+    pub(super) fn only_checking(self) -> Workshop {
+        Workshop { dead_letters: None, ..self }
     }
 
     /// Builds a generation for so many shards.
@@ -93,12 +106,15 @@ impl Workshop {
             let Some(plugin) = plugins.get(&stage_spec.plugin) else { return Ok(None) };
             let context = self.context(id, processor, pipeline, stage_spec, plugin);
             let stage = Stage::new(plugin, context).map_err(|fault| problem(stage_spec, &fault.into()))?;
-            stages.push(StepSpec { id: processor.clone(), stage, on_error: stage_spec.on_error });
+            let quarantine = self.quarantine(stage_spec);
+            let quarantine = quarantine.map_err(|error| Problem::at(&stage_spec.place, report::chain(&error), None))?;
+            let audit = self.audit.ring(id, processor);
+            stages.push(StepSpec { id: processor.clone(), stage, on_error: stage_spec.on_error, quarantine, audit });
             places.push(stage_spec);
         }
         let built = chain::build(id, pipeline.signal, stages, shards, &self.metrics).await;
         let chain = match built {
-            Ok(chain) => chain,
+            Ok(chain) => chain.audit_rejections(id, self.audit.ring(id, REJECTING)),
             Err((index, fault)) => match places.get(index) {
                 Some(stage) => return Err(problem(stage, &fault)),
                 None => return Ok(None),
@@ -130,6 +146,12 @@ impl Workshop {
         }
     }
 
+    fn quarantine(&self, stage: &StageSpec) -> Result<Option<DeadLetter>, BuildError> {
+        let (Some(files), Some(spec)) = (&self.dead_letters, &stage.quarantine) else { return Ok(None) };
+        let limits = dead_letter::Limits { max_bytes: spec.max_bytes, max_backups: spec.max_backups };
+        files.open(&spec.path, limits, &self.metrics).map(Some)
+    }
+
     fn state(&self, pipeline: &str, processor: &str, quota: usize) -> Arc<SharedState> {
         let mut states = self.states.lock();
         let key = (pipeline.to_owned(), processor.to_owned(), quota);
@@ -139,6 +161,12 @@ impl Workshop {
     /// Forgets what only earlier generations used.
     pub(super) fn forget_all_but(&self, generation: &Generation) {
         self.plugins.retain(generation.digests.values());
+        self.audit.retain(|pipeline, stage| {
+            let pipeline = generation.spec.pipelines.get(pipeline);
+            pipeline.is_some_and(|pipeline| {
+                stage == REJECTING || pipeline.processors.iter().any(|processor| processor == stage)
+            })
+        });
         self.states.lock().retain(|(pipeline, processor, quota), _| {
             let spec = &generation.spec;
             let uses = spec.pipelines.get(pipeline).is_some_and(|pipeline| pipeline.processors.contains(processor));

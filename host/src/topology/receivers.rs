@@ -11,8 +11,9 @@ use super::destinations::Destinations;
 use super::entry::{Entry, Lease, Route};
 use super::generation::Generation;
 use crate::admin::status::ReceiverStatus;
-use crate::config::spec::{GrpcServerSpec, HttpServerSpec, ReceiverSpec, ReplaySpec, RequestLimits};
+use crate::config::spec::{GrpcServerSpec, HttpServerSpec, ReceiverSpec, ReplaySpec, RequestLimits, SecuritySpec};
 use crate::data::Signal;
+use crate::gate::{Alpn, Gate, GateError, Rounds};
 use crate::receiver::meter::Meter;
 use crate::receiver::{BindError, Listener, Progress, Replay, ReplayError, Server, Wiring};
 use crate::report;
@@ -26,6 +27,9 @@ pub(super) struct Receivers {
     replays: BTreeMap<String, (ReplaySpec, Replay)>,
     /// Replays that were told to be through.
     told: BTreeSet<String>,
+    gates: Vec<Gate>,
+    /// Looks at the files of the gates.
+    rounds: Rounds,
 }
 
 /// What makes a listener the same across generations.
@@ -45,6 +49,13 @@ pub(super) enum ReceiverFault {
         #[source]
         source: BindError,
     },
+    #[error("receiver `{id}` ({transport}) cannot be secured")]
+    Gate {
+        id: String,
+        transport: &'static str,
+        #[source]
+        source: GateError,
+    },
     #[error("receiver `{id}` cannot replay")]
     Replay {
         id: String,
@@ -53,8 +64,9 @@ pub(super) enum ReceiverFault {
     },
 }
 
-/// Listeners that are bound for a generation and do not accept yet.
+/// Listeners that are bound for a generation and do not accept yet, and the gates of all.
 pub(super) struct Bound {
+    gates: BTreeMap<ServerKey, Gate>,
     listeners: BTreeMap<ServerKey, Listener>,
 }
 
@@ -65,6 +77,13 @@ enum Side<'a> {
 }
 
 impl Side<'_> {
+    fn security(&self) -> (&SecuritySpec, Alpn) {
+        match self {
+            Side::Grpc(spec) => (&spec.security, Alpn::H2),
+            Side::Http(spec) => (&spec.security, Alpn::H2AndHttp1),
+        }
+    }
+
     fn limits(&self) -> &RequestLimits {
         match self {
             Side::Grpc(spec) => &spec.limits,
@@ -83,6 +102,17 @@ fn sides(generation: &Generation) -> Vec<(ServerKey, Side<'_>)> {
         sides.extend(http.as_ref().map(|spec| (key("http", &spec.endpoint), Side::Http(spec))));
     }
     sides
+}
+
+/// Builds what stands before each listener of a generation: its certificates and credentials are read here.
+pub(super) fn gates(generation: &Generation, metrics: &Metrics) -> Result<BTreeMap<ServerKey, Gate>, ReceiverFault> {
+    let gate = |(key, side): (ServerKey, Side<'_>)| {
+        let ((spec, alpn), ServerKey { receiver, transport, .. }) = (side.security(), &key);
+        let fault = |source| ReceiverFault::Gate { id: receiver.clone(), transport, source };
+        let gate = Gate::build(receiver, transport, spec, alpn, metrics).map_err(fault)?;
+        Ok((key, gate))
+    };
+    sides(generation).into_iter().map(gate).collect()
 }
 
 /// The server of another receiver that holds the same address. Port 0 is none: each listener has a port of its own.
@@ -127,7 +157,8 @@ impl Handover<'_> {
 impl Receivers {
     /// Binds what a generation needs and nobody holds yet. A listener that only moves to another receiver keeps
     /// its socket. Nothing of `self` changes.
-    pub(super) fn bind(&self, generation: &Generation) -> Result<Bound, ReceiverFault> {
+    pub(super) fn bind(&self, generation: &Generation, metrics: &Metrics) -> Result<Bound, ReceiverFault> {
+        let gates = gates(generation, metrics)?;
         let mut listeners = BTreeMap::new();
         for (key, _) in sides(generation) {
             if self.servers.contains_key(&key) || same_socket(&self.servers, &key).is_some() {
@@ -140,18 +171,21 @@ impl Receivers {
         for (id, spec) in replays(generation) {
             Replay::check(spec).map_err(|source| ReceiverFault::Replay { id: id.clone(), source })?;
         }
-        Ok(Bound { listeners })
+        Ok(Bound { gates, listeners })
     }
 
     /// Hands the next requests to a generation. The answer is what is no longer needed, to be drained.
     pub(super) fn swap(&mut self, to: &Handover<'_>, mut bound: Bound) -> Retired {
         let mut old = std::mem::take(&mut self.servers);
+        self.gates = bound.gates.values().cloned().collect();
+        self.rounds = Rounds::start(&self.gates);
         for (key, side) in sides(to.generation) {
             let intake = to.entry(&key.receiver, key.transport, side.limits());
             let wiring = match side {
                 Side::Grpc(spec) => Wiring::grpc(&key.receiver, spec, intake, to.metrics),
                 Side::Http(spec) => Wiring::http(&key.receiver, spec, intake, to.metrics),
             };
+            let wiring = wiring.behind(bound.gates.remove(&key).unwrap_or_default());
             if let Some(listener) = bound.listeners.remove(&key) {
                 self.servers.insert(key, Server::start(listener, to.shards, wiring));
                 continue;
@@ -185,6 +219,13 @@ impl Receivers {
         }
         retired.extend(old.into_values().map(|(_, replay)| replay));
         retired
+    }
+
+    /// Looks at the files of all gates now.
+    pub(super) async fn look(&self) {
+        for gate in &self.gates {
+            gate.look().await;
+        }
     }
 
     /// What listens, for people.

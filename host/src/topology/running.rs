@@ -99,6 +99,7 @@ impl Running {
     pub(super) async fn prepare(&self, loaded: &Loaded) -> Result<Option<Prepared>, Obstacle> {
         let next = self.workshop.generation(&loaded.spec, self.shards.len(), self.generation.number + 1).await?;
         if diff(&self.generation.spec, &next.spec).is_empty() && self.generation.digests == next.digests {
+            self.receivers.look().await;
             return Ok(None);
         }
         self.complete(next).map(Some)
@@ -106,8 +107,8 @@ impl Running {
 
     /// Builds and binds what the generation needs beside its pipelines.
     fn complete(&self, generation: Generation) -> Result<Prepared, Obstacle> {
-        let bound = self.receivers.bind(&generation)?;
         let metrics = &self.workshop.metrics;
+        let bound = self.receivers.bind(&generation, metrics)?;
         let destinations = self.destinations.next(&generation.spec, &self.handles, metrics)?;
         Ok(Prepared { generation, destinations, bound })
     }
@@ -140,7 +141,12 @@ impl Running {
     fn warn_of_what_needs_a_restart(&self, next: &Generation) {
         let (old, new) = (&self.generation.spec.service, &next.spec.service);
         let is_first = self.generation.number == 0;
-        if !is_first && (old.shards != new.shards || old.admin_endpoint != new.admin_endpoint) {
+        if !is_first
+            && (old.shards != new.shards
+                || old.admin_endpoint != new.admin_endpoint
+                || old.admin_security != new.admin_security
+                || old.audit != new.audit)
+        {
             tracing::warn!("service.shards and service.telemetry take effect at the next start");
         }
     }

@@ -44,7 +44,7 @@ service:
 }
 
 fn workshop() -> Workshop {
-    Workshop::new(Metrics::default(), PluginMetrics::default()).unwrap()
+    Workshop::new(Metrics::default(), PluginMetrics::default(), crate::audit::Audit::default()).unwrap()
 }
 
 /// What is wrong with a pipeline file, with paths that do not depend on the run.

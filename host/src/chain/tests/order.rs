@@ -29,7 +29,7 @@ async fn what_a_later_filter_says_of_dropped_rows_does_not_matter() {
         Rig::new(vec![short(), keep_all(), step("samples", json!({ "behaviour": "none", "when": "never" }))]).await;
     let outcome = rig.run(&named(["a", "a long name"])).await.unwrap();
     // Row 1 is a coin's toss for the sampler; row 0 is not its business any more.
-    assert_eq!(outcome.drops[0], crate::chain::Drops { step: 0, reason: "filtered", records: 1 });
+    assert_eq!(outcome.drops[0], crate::chain::Drops { step: 0, reason: DropReason::Filtered, records: 1 });
     rig.chain.settle(&outcome);
     let decisions = rig.metric("sluicebox_sampler_decisions_total", &[]);
     assert_eq!((decisions, rig.dropped("filtered")), (1, 1));

@@ -92,14 +92,14 @@ fn oauth2(report: &mut Report, spot: &Spot, raw: &raw::OAuth2) -> OAuth2Spec {
 }
 
 /// Further parameters; those of the protocol have keys of their own.
-fn params(report: &mut Report, spot: &Spot, raw: &BTreeMap<String, raw::Header>) -> BTreeMap<String, Secret> {
+fn params(report: &mut Report, spot: &Spot, raw: &BTreeMap<String, raw::Hidden>) -> BTreeMap<String, Secret> {
     for name in ["grant_type", "client_id", "client_secret", "scope"] {
         if raw.contains_key(name) {
             let mend = Some("use `client_id`, `client_secret` and `scopes` beside `params`".to_owned());
             report.refuse_key(&spot.key(name), "this parameter is part of the protocol", mend);
         }
     }
-    raw.iter().map(|(name, raw::Header(value))| (name.clone(), value.clone())).collect()
+    raw.iter().map(|(name, raw::Hidden(value))| (name.clone(), value.clone())).collect()
 }
 
 fn required(report: &mut Report, spot: &Spot, key: &str, typed: Option<&str>) -> String {
@@ -114,12 +114,12 @@ fn required(report: &mut Report, spot: &Spot, key: &str, typed: Option<&str>) ->
 fn secret(
     report: &mut Report,
     spot: &Spot,
-    (value_key, value): (&str, Option<&raw::Header>),
+    (value_key, value): (&str, Option<&raw::Hidden>),
     (file_key, file): (&str, Option<&str>),
 ) -> SecretSource {
     match (value, file) {
         (None, Some(file)) => return SecretSource::File(existing_file(report, &spot.key(file_key), file)),
-        (Some(raw::Header(value)), None) if !value.expose().is_empty() => return SecretSource::Value(value.clone()),
+        (Some(raw::Hidden(value)), None) if !value.expose().is_empty() => return SecretSource::Value(value.clone()),
         (Some(_), None) => report.refuse(&spot.key(value_key), "the secret is empty", None),
         (None, None) => {
             let mend = Some(format!("add `{value_key}`, best as `${{env:NAME}}`, or `{file_key}`"));

@@ -9,6 +9,7 @@ use crate::config::spec::{
 use crate::data::Signal;
 use crate::data::json::DEPTH_MAX;
 
+use super::security::{cors, security, warn_of_open};
 use super::{Declared, RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of, unknown_type};
 
 /// The types of receivers.
@@ -45,11 +46,14 @@ fn otlp(report: &mut Report, spot: &Spot, raw: raw::OtlpReceiver) -> ReceiverSpe
 fn grpc(report: &mut Report, spot: &Spot, raw: raw::GrpcServer) -> GrpcServerSpec {
     let streams = at_least_one(report, &spot.key("max_concurrent_streams"), raw.max_concurrent_streams);
     let age = raw.max_connection_age.map(|age| some_time(report, &spot.key("max_connection_age"), age));
+    let security = security(report, spot, raw.tls.as_ref(), raw.auth.as_ref());
+    warn_of_open(report, spot, &raw.endpoint, &security);
     GrpcServerSpec {
         endpoint: endpoint(report, spot, raw.endpoint),
         limits: limits(report, &spot.key("limits"), &raw.limits),
         max_concurrent_streams: u32::try_from(streams).unwrap_or(u32::MAX),
         max_connection_age: age,
+        security,
     }
 }
 
@@ -72,10 +76,15 @@ fn http(report: &mut Report, spot: &Spot, raw: raw::HttpServer) -> HttpServerSpe
             );
         }
     }
+    let security = security(report, spot, raw.tls.as_ref(), raw.auth.as_ref());
+    warn_of_open(report, spot, &raw.endpoint, &security);
+    let cors = raw.cors.as_ref().map(|raw| cors(report, &spot.key("cors"), raw));
     HttpServerSpec {
         endpoint: endpoint(report, spot, raw.endpoint),
         limits: limits(report, &spot.key("limits"), &raw.limits),
         paths: paths.into_iter().map(|(signal, _, path)| (signal, path)).collect(),
+        security,
+        cors,
     }
 }
 

@@ -7,10 +7,15 @@ use crate::config::raw;
 use crate::config::report::{Report, Spot};
 use crate::config::spec::{Place, ServiceSpec};
 
+use super::audit::audit;
+use super::security::{security, warn_of_open};
 use super::{at_least_one, some_time};
 
 /// The most shards that can be asked for.
 const SHARDS_MAX: u64 = 1024;
+
+/// The end of the way to the admin endpoint's address.
+const ENDPOINT: [&str; 2] = ["telemetry", "endpoint"];
 
 /// Reads `service` of every file; a key that two files give is refused.
 pub(super) fn service(report: &mut Report) -> ServiceSpec {
@@ -34,14 +39,34 @@ pub(super) fn service(report: &mut Report) -> ServiceSpec {
         if let Some(time) = raw.shutdown_timeout.filter(|_| first(report, &mut given, &timeout)) {
             spec.shutdown_timeout = some_time(report, &timeout, time);
         }
+        guard(report, &mut given, &spot.key("telemetry"), &raw.telemetry, &mut spec);
         if let Some(address) = raw.telemetry.endpoint.filter(|_| first(report, &mut given, &endpoint)) {
             spec.admin_endpoint = (address != "none").then(|| address.clone());
             if let Some(Err((what, mend))) = spec.admin_endpoint.as_deref().map(address::listen) {
                 report.refuse(&endpoint, what, mend);
             }
         }
+        let at = spot.key("telemetry").key("audit");
+        if let Some(raw) = raw.telemetry.audit.filter(|_| first(report, &mut given, &at)) {
+            spec.audit = audit(report, &at, raw);
+        }
+    }
+    if let (Some(endpoint), Some(at)) =
+        (&spec.admin_endpoint, given.iter().find(|spot| spot.path.iter().skip(1).eq(ENDPOINT.iter())))
+    {
+        let telemetry = Spot { file: at.file, path: at.path.iter().take(2).cloned().collect() };
+        warn_of_open(report, &telemetry, endpoint, &spec.admin_security);
     }
     spec
+}
+
+/// Reads what the admin endpoint asks for: `tls` and `auth`, each from one file.
+fn guard(report: &mut Report, given: &mut Vec<Spot>, spot: &Spot, raw: &raw::Telemetry, spec: &mut ServiceSpec) {
+    let tls = raw.tls.as_ref().filter(|_| first(report, given, &spot.key("tls")));
+    let auth = raw.auth.as_ref().filter(|_| first(report, given, &spot.key("auth")));
+    let read = security(report, spot, tls, auth);
+    spec.admin_security.tls = read.tls.or(spec.admin_security.tls.take());
+    spec.admin_security.auth = read.auth.or(spec.admin_security.auth.take());
 }
 
 /// Whether no earlier file gave this key.

@@ -1,12 +1,14 @@
 //! Stages: which plugin, and within which limits.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 
 use crate::config::report::{Report, Spot};
 use crate::config::spec::{Grant, OnError, PluginSource, StageLimits, StageSpec};
 use crate::config::{STANDARD_PLUGINS, did_you_mean, raw};
 
-use super::{RELATIVE, resolve, some_bytes, some_time, type_of};
+use super::quarantine::quarantine;
+use super::{RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of};
 
 /// One page of WebAssembly memory, and all that a 32-bit memory can have.
 const MEMORY: std::ops::RangeInclusive<u64> = 64 << 10..=4 << 30;
@@ -22,12 +24,14 @@ pub(super) fn stage(report: &mut Report, spot: &Spot, id: &str) -> Option<StageS
         raw::OnError::Drop => OnError::Drop,
         raw::OnError::Reject => OnError::Reject,
     };
+    let quarantine = raw.quarantine.as_ref().and_then(|raw| quarantine(report, &spot.key("quarantine"), raw));
     let grants: BTreeSet<Grant> = raw.grants.into_iter().map(grant).collect();
     Some(StageSpec {
         plugin,
         config: if raw.config.is_null() { serde_json::json!({}) } else { raw.config },
         limits: limits(report, &spot.key("limits"), &raw.limits),
         on_error,
+        quarantine,
         grants: grants.into_iter().collect(),
         empty_wasi: raw.wasi == raw::Wasi::Empty,
         place,
@@ -93,5 +97,8 @@ fn limits(report: &mut Report, spot: &Spot, raw: &raw::StageLimits) -> StageLimi
         memory: raw.memory.bytes(),
         answer: some_bytes(report, &spot.key("answer"), raw.answer),
         state: raw.state.bytes(),
+        calls: NonZeroU64::new(raw.calls),
+        search_time: raw.search_time.0,
+        search_records: at_least_one(report, &spot.key("search_records"), raw.search_records),
     }
 }

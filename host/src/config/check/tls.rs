@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::otel::Otel;
 use crate::config::raw;
 use crate::config::report::{Report, Spot};
-use crate::config::spec::{TlsClientSpec, TlsFloor, Verification};
+use crate::config::spec::{TlsClientSpec, TlsVersion, Verification};
 
 use super::{RELATIVE, resolve, some_time};
 
@@ -26,8 +26,8 @@ pub(super) fn tls(report: &mut Report, otel: Option<&Otel<'_>>, spot: &Spot, raw
             Some(false) | None => Verification::On,
         },
         min_version: match raw.min_version {
-            Some(raw::MinVersion::V1_3) => TlsFloor::V1_3,
-            Some(raw::MinVersion::V1_2) | None => TlsFloor::V1_2,
+            Some(raw::MinVersion::V1_3) => TlsVersion::V1_3,
+            Some(raw::MinVersion::V1_2) | None => TlsVersion::V1_2,
         },
         reload_interval: match raw.reload_interval {
             Some(typed) => some_time(report, &spot.key("reload_interval"), typed),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Header, Tls};
+use super::{Hidden, Tls};
 use crate::config::value::Time;
 
 /// What an exporter shows to its peer: one of `bearer`, `basic`, `oauth2`.
@@ -28,7 +28,7 @@ pub(in crate::config) struct Credential {
 pub(in crate::config) struct BearerToken {
     /// The token. A secret.
     #[schemars(with = "Option<String>")]
-    pub token: Option<Header>,
+    pub token: Option<Hidden>,
     /// A file that holds the token, read again when it changes.
     pub file: Option<String>,
 }
@@ -41,7 +41,7 @@ pub(in crate::config) struct BasicLogin {
     pub username: Option<String>,
     /// The password. A secret.
     #[schemars(with = "Option<String>")]
-    pub password: Option<Header>,
+    pub password: Option<Hidden>,
     /// A file that holds the password, read again when it changes.
     pub password_file: Option<String>,
 }
@@ -56,14 +56,14 @@ pub(in crate::config) struct OAuth2 {
     pub client_id: Option<String>,
     /// The client's secret.
     #[schemars(with = "Option<String>")]
-    pub client_secret: Option<Header>,
+    pub client_secret: Option<Hidden>,
     /// A file that holds the client's secret, read again when it changes.
     pub client_secret_file: Option<String>,
     /// What the token is asked for.
     pub scopes: Vec<String>,
     /// Further parameters of the request. The values are secrets.
     #[schemars(with = "BTreeMap<String, String>")]
-    pub params: BTreeMap<String, Header>,
+    pub params: BTreeMap<String, Hidden>,
     /// Where the client's name and secret are put: in a header, or in the body.
     pub auth_style: AuthStyle,
     /// Time of one request. Default 10s.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::{Auth, Cors, ServerTls};
 use crate::config::spec;
 use crate::config::value::{Size, Time};
 
@@ -54,6 +55,10 @@ pub(in crate::config) struct GrpcServer {
     pub max_concurrent_streams: u64,
     /// After how long a client is asked to connect again, so that load spreads. Left out: never.
     pub max_connection_age: Option<Time>,
+    /// TLS. Left out: plaintext.
+    pub tls: Option<ServerTls>,
+    /// Credentials of clients. Left out: nobody is asked.
+    pub auth: Option<Auth>,
 }
 
 impl Default for GrpcServer {
@@ -63,6 +68,8 @@ impl Default for GrpcServer {
             limits: Limits::default(),
             max_concurrent_streams: 128,
             max_connection_age: None,
+            tls: None,
+            auth: None,
         }
     }
 }
@@ -81,6 +88,12 @@ pub(in crate::config) struct HttpServer {
     pub metrics_url_path: String,
     /// Where logs are posted to.
     pub logs_url_path: String,
+    /// TLS. Left out: plaintext.
+    pub tls: Option<ServerTls>,
+    /// Credentials of clients. Left out: nobody is asked.
+    pub auth: Option<Auth>,
+    /// Web pages that may send. Left out: none.
+    pub cors: Option<Cors>,
 }
 
 impl Default for HttpServer {
@@ -91,6 +104,9 @@ impl Default for HttpServer {
             traces_url_path: "/v1/traces".to_owned(),
             metrics_url_path: "/v1/metrics".to_owned(),
             logs_url_path: "/v1/logs".to_owned(),
+            tls: None,
+            auth: None,
+            cors: None,
         }
     }
 }

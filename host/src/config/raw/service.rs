@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use super::Audit;
+use super::{Auth, ServerTls};
 use crate::config::value::Time;
 
 /// What concerns the whole process; in one file of a run.
@@ -38,6 +40,12 @@ impl<'de> Deserialize<'de> for Ignored {
 pub(in crate::config) struct Telemetry {
     /// `host:port` of `/metrics`, `/healthz`, `/readyz` and `/status`, or `none`. Default `127.0.0.1:8888`.
     pub endpoint: Option<String>,
+    /// Examples of dropped records, for `/audit`.
+    pub audit: Option<Audit>,
+    /// TLS there. Left out: plaintext.
+    pub tls: Option<ServerTls>,
+    /// Credentials there, except for `/healthz` and `/readyz`. Left out: nobody is asked.
+    pub auth: Option<Auth>,
 }
 
 /// One pipeline.

@@ -1,8 +1,11 @@
 //! Stages as they are typed.
 
+use std::num::NonZeroU64;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Quarantine;
 use crate::config::spec;
 use crate::config::value::{Size, Time};
 
@@ -19,6 +22,8 @@ pub(in crate::config) struct Stage {
     pub limits: StageLimits,
     /// What becomes of a batch when the plugin faults on it.
     pub on_error: OnError,
+    /// Where records go that alone make the plugin fault. Left out: they follow `on_error`.
+    pub quarantine: Option<Quarantine>,
     /// Host imports beyond logging that the plugin may use.
     pub grants: Vec<Grant>,
     /// Whether a component that imports WASI gets an empty one: no files, no network, no environment.
@@ -37,6 +42,12 @@ pub(in crate::config) struct StageLimits {
     pub answer: Size,
     /// Size of the state that the host keeps for the stage.
     pub state: Size,
+    /// Calls after which an instance is replaced by a new one; 0: never.
+    pub calls: u64,
+    /// Wall time of one search of a batch for the records that make the plugin fault; 0: no search.
+    pub search_time: Time,
+    /// Records of one batch that a search sets apart at most.
+    pub search_records: u64,
 }
 
 impl Default for StageLimits {
@@ -47,6 +58,9 @@ impl Default for StageLimits {
             memory: Size(limits.memory as u64),
             answer: Size(limits.answer as u64),
             state: Size(limits.state as u64),
+            calls: limits.calls.map_or(0, NonZeroU64::get),
+            search_time: Time(limits.search_time),
+            search_records: limits.search_records as u64,
         }
     }
 }

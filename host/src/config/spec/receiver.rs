@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::{CorsSpec, SecuritySpec};
 use crate::data::Signal;
 
 /// A receiver.
@@ -31,6 +32,8 @@ pub struct GrpcServerSpec {
     pub max_concurrent_streams: u32,
     /// After how long a connection is asked to go away, so that load spreads; none: never. Default none.
     pub max_connection_age: Option<Duration>,
+    /// What clients have to show. Default nothing.
+    pub security: SecuritySpec,
 }
 
 /// The server side of OTLP/HTTP.
@@ -42,6 +45,10 @@ pub struct HttpServerSpec {
     pub limits: RequestLimits,
     /// Path of each signal; default `/v1/traces` and so on.
     pub paths: BTreeMap<Signal, String>,
+    /// What clients have to show. Default nothing.
+    pub security: SecuritySpec,
+    /// Which web pages may send; none: no page may.
+    pub cors: Option<CorsSpec>,
 }
 
 /// What one request may be. Each has a default, and a counter for what is over it.

@@ -1,9 +1,10 @@
 //! Stages: the configured steps of a chain.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Place;
+use super::{Place, QuarantineSpec};
 
 /// A configured step of a chain.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub struct StageSpec {
     pub limits: StageLimits,
     /// What becomes of a batch when the plugin faults on it.
     pub on_error: OnError,
+    /// Where records go that alone make the plugin fault; none: they follow `on_error`.
+    pub quarantine: Option<QuarantineSpec>,
     /// Host imports beyond logging that the plugin may use.
     pub grants: Vec<Grant>,
     /// Whether a component that imports WASI gets an empty one. Default false.
@@ -46,11 +49,25 @@ pub struct StageLimits {
     pub answer: usize,
     /// Bytes of host-kept state of the stage. Default 1 MiB.
     pub state: usize,
+    /// Calls after which an instance is replaced by a new one; none: never. Default none.
+    pub calls: Option<NonZeroU64>,
+    /// Wall time of one search of a batch for the records that make the plugin fault; 0: no search. Default 2 s.
+    pub search_time: Duration,
+    /// Records of one batch that are set apart at most. Default 8.
+    pub search_records: usize,
 }
 
 impl Default for StageLimits {
     fn default() -> Self {
-        StageLimits { deadline: Duration::from_millis(100), memory: 64 << 20, answer: 16 << 20, state: 1 << 20 }
+        StageLimits {
+            deadline: Duration::from_millis(100),
+            memory: 64 << 20,
+            answer: 16 << 20,
+            state: 1 << 20,
+            calls: None,
+            search_time: Duration::from_secs(2),
+            search_records: 8,
+        }
     }
 }
 

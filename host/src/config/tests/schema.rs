@@ -34,6 +34,8 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "receivers: {otlp: {protocols: {grpc: , http: {limits: {max_request_bytes: 1MiB}}}}}",
         "processors: {drop: {config: {rule: {rate: 1}}}, x: {plugin: drop, config: {rule: {rate: \"${env:R}\"}}}}",
         "processors: {own: {plugin: ./own, config: {anything: true}}, redact: }",
+        "receivers: {otlp: {protocols: {http: {tls: {cert_file: a, key_file: b, client_auth: optional}}}}}",
+        "receivers: {otlp: {protocols: {http: {auth: {bearer: {tokens: [a]}}, cors: {allowed_origins: ['*']}}}}}",
         "exporters: {otlp: {queue: none}, otlphttp/a: {queue: {memory: 1MiB}, timeout: 1m30s, max_in_flight: 3}}",
         "service: {shards: \"${env:N}\", pipelines: {logs/a: {receivers: [a], exporters: [b]}}}",
     ] {
@@ -47,6 +49,8 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "processors: {drop: {config: {rules: {}}}}",
         "processors: {x: {plugin: drop, config: {rule: {rate: high}}}}",
         "processors: {drop/a: {config: {rule: {rat: 1}}}}",
+        "receivers: {otlp: {protocols: {grpc: {tls: {client_auth: maybe}}}}}",
+        "receivers: {otlp: {protocols: {grpc: {cors: {allowed_origins: ['*']}}}}}",
         "exporters: {otlp: {queue: {durable: x}}}",
         "exporters: {otlp: {compression: lz4}}",
         "exporters: {otlp: {timeout: soon}}",

@@ -186,7 +186,9 @@ impl Server {
             }
             Err(why) => {
                 self.meter.refused("access_token");
-                Err(Failure::unanswered(format!("no access token from `{}`: {why}", self.spec.token_url)))
+                // What follows a `?` may be a secret.
+                let url = self.spec.token_url.split('?').next().unwrap_or_default();
+                Err(Failure::unanswered(format!("no access token from `{url}`: {why}")))
             }
         }
     }

@@ -26,6 +26,8 @@ pub struct Writer {
     rotated: u64,
     /// Whether the file may end in half a line of a write that failed.
     torn: bool,
+    /// Whether a sync has made sure that the file's name lasts.
+    is_named: bool,
 }
 
 /// Lines could not be written; none of them is in the file.
@@ -52,7 +54,7 @@ impl Writer {
         };
         let len = whole.map_err(|error| refused(error.to_string()))?;
         let (path, rotation) = (spec.path.clone(), spec.rotation.clone());
-        Ok(Writer { path, rotation, file, len, since: Instant::now(), rotated: 0, torn: false })
+        Ok(Writer { path, rotation, file, len, since: Instant::now(), rotated: 0, torn: false, is_named: false })
     }
 
     /// Appends all chunks or, on an error, none of them. A new file is begun before it when that is due.
@@ -71,6 +73,29 @@ impl Writer {
         }
         self.len += adding;
         Ok(())
+    }
+
+    /// Has what was written on disk before it comes back: the lines, and after a rotation the name of the file.
+    pub fn sync(&mut self) -> Result<(), WriteError> {
+        self.sync_all().map_err(|source| self.error("sync", source))
+    }
+
+    fn sync_all(&mut self) -> io::Result<()> {
+        // A device or pipe cannot be synced, and loses nothing by it.
+        if !self.file.metadata()?.is_file() {
+            return Ok(());
+        }
+        self.file.sync_data()?;
+        if !self.is_named {
+            File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+            self.is_named = true;
+        }
+        Ok(())
+    }
+
+    /// Rotates otherwise from the next write on.
+    pub fn rotate_by(&mut self, rotation: RotationSpec) {
+        self.rotation = Some(rotation);
     }
 
     /// Cuts off what a failed write has left; until that works nothing else is written.
@@ -102,6 +127,7 @@ impl Writer {
         let (name, millis) = rotation::free_name(&self.path, millis);
         std::fs::rename(&self.path, name)?;
         self.rotated = millis;
+        self.is_named = false;
         self.file = append_to(&self.path)?;
         self.len = self.file.metadata()?.len();
         self.since = Instant::now();

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
-use tokio::time::Instant;
+
+use crate::telemetry::lines::Lines;
 
 /// Bytes of one line.
 pub const LINE_BYTES_MAX: usize = 4 << 10;
@@ -30,23 +30,14 @@ pub struct Logbook {
     pipeline: String,
     processor: String,
     plugin: String,
-    allowance: Mutex<Allowance>,
+    lines: Lines,
     dropped: Counter,
-}
-
-/// A bucket of lines that fills with time.
-#[derive(Debug)]
-struct Allowance {
-    lines: f64,
-    counted: Instant,
-    dropped: u64,
 }
 
 impl Logbook {
     /// A log for one stage; `dropped` counts lines that are over the rate.
     pub fn new(pipeline: String, processor: String, plugin: String, dropped: Counter) -> Logbook {
-        let allowance = Allowance { lines: LINES_AT_ONCE, counted: Instant::now(), dropped: 0 };
-        Logbook { pipeline, processor, plugin, allowance: Mutex::new(allowance), dropped }
+        Logbook { pipeline, processor, plugin, lines: Lines::new(LINES_PER_SECOND, LINES_AT_ONCE), dropped }
     }
 
     /// Whether the operator wants lines of that level.
@@ -65,7 +56,7 @@ impl Logbook {
         if !self.enabled(level) {
             return;
         }
-        let Some(dropped) = self.allowance.lock().take(Instant::now()) else {
+        let Some(dropped) = self.lines.take() else {
             self.dropped.inc();
             return;
         };
@@ -85,21 +76,6 @@ impl Logbook {
             Level::Warn => event!(WARN),
             Level::Error => event!(ERROR),
         }
-    }
-}
-
-impl Allowance {
-    /// Takes a line, if there is one; answers with the number of lines that were dropped before it.
-    fn take(&mut self, now: Instant) -> Option<u64> {
-        let grown = now.duration_since(self.counted).as_secs_f64() * LINES_PER_SECOND;
-        self.lines = (self.lines + grown).min(LINES_AT_ONCE);
-        self.counted = now;
-        if self.lines < 1.0 {
-            self.dropped += 1;
-            return None;
-        }
-        self.lines -= 1.0;
-        Some(std::mem::take(&mut self.dropped))
     }
 }
 
@@ -128,8 +104,6 @@ fn forges(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -141,16 +115,5 @@ mod tests {
     fn long_lines_are_cut_between_characters() {
         assert_eq!(printable("ééé", 5), "éé… (2 bytes more)");
         assert!(printable(&"\n".repeat(1 << 20), 100).len() < 130);
-    }
-
-    #[test]
-    fn a_burst_is_cut_and_the_rate_comes_back() {
-        let mut now = Instant::now();
-        let mut allowance = Allowance { lines: LINES_AT_ONCE, counted: now, dropped: 0 };
-        let written = (0..1_000).filter(|_| allowance.take(now).is_some()).count();
-        assert_eq!(written, 100);
-        now += Duration::from_secs(1);
-        assert_eq!(allowance.take(now), Some(900));
-        assert_eq!((0..1_000).filter(|_| allowance.take(now).is_some()).count(), 49);
     }
 }

@@ -1,14 +1,15 @@
 //! The answers of OTLP/gRPC.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::PREFIX;
 use crate::data::intake::{Receipt, Refusal};
-use crate::receiver::answer::{Reply, error_message, export_response};
+use crate::gate::Denied;
+use crate::receiver::answer::{Reply, error_message, export_response, rpc_status};
 use crate::receiver::body::BodyError;
 use crate::receiver::inflate::{InflateError, gzip_answer};
 use crate::receiver::meter::Outcome;
@@ -24,6 +25,14 @@ pub(super) struct Failure {
 impl Failure {
     pub fn new(outcome: Outcome, code: Code, message: &str) -> Failure {
         Failure { status: Status::new(code, error_message(message)), outcome }
+    }
+
+    pub fn denied(denied: &Denied) -> Failure {
+        let message = denied.denial.message();
+        match denied.retry_after() {
+            Some(retry_after) => Failure::from(Refusal::Busy { reason: message.to_owned(), retry_after }),
+            None => Failure::new(Outcome::Unauthenticated, Code::Unauthenticated, message),
+        }
     }
 }
 
@@ -93,6 +102,19 @@ pub(super) fn failure(failure: &Failure) -> Response<Reply> {
     // Percent-encoding leaves nothing that a header could not hold; the code matters more than its text.
     if failure.status.add_header(headers).is_err() {
         headers.insert("grpc-status", HeaderValue::from(i32::from(failure.status.code())));
+    }
+    response
+}
+
+/// The request is not gRPC at all, and not let in either: a `google.rpc.Status` says so.
+pub(super) fn denied(failure: &Failure, challenges: &[HeaderValue]) -> Response<Reply> {
+    let status = rpc_status(failure.status.code(), failure.status.message());
+    let mut response = Response::new(Reply::data(Bytes::from(status)));
+    let is_busy = failure.outcome == Outcome::Busy;
+    *response.status_mut() = if is_busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::UNAUTHORIZED };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+    for challenge in challenges {
+        response.headers_mut().append(WWW_AUTHENTICATE, challenge.clone());
     }
     response
 }

@@ -1,15 +1,19 @@
 //! The answers of OTLP/HTTP.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tonic::Code;
 
 use super::media::Media;
 use crate::data::Signal;
 use crate::data::intake::{Receipt, Refusal};
+use crate::gate::Denied;
 use crate::receiver::answer::{Reply, error_message};
 use crate::receiver::body::BodyError;
 use crate::receiver::inflate::{InflateError, gzip_answer};
@@ -22,11 +26,31 @@ pub(super) struct Problem {
     code: Code,
     message: String,
     retry_after: Option<Duration>,
+    /// What would be accepted, for whoever was not let in.
+    challenges: Arc<[HeaderValue]>,
 }
 
 impl Problem {
     pub fn new(outcome: Outcome, status: StatusCode, code: Code, message: &str) -> Problem {
-        Problem { outcome, status, code, message: error_message(message).to_owned(), retry_after: None }
+        Problem {
+            outcome,
+            status,
+            code,
+            message: error_message(message).to_owned(),
+            retry_after: None,
+            challenges: Arc::default(),
+        }
+    }
+
+    pub fn denied(denied: &Denied) -> Problem {
+        let message = denied.denial.message();
+        match denied.retry_after() {
+            Some(retry_after) => Problem::from(Refusal::Busy { reason: message.to_owned(), retry_after }),
+            None => Problem {
+                challenges: Arc::clone(&denied.challenges),
+                ..Problem::new(Outcome::Unauthenticated, StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)
+            },
+        }
     }
 
     pub fn too_large(message: &str) -> Problem {
@@ -102,6 +126,9 @@ pub(super) fn problem(problem: &Problem, media: Media, survives: bool) -> Respon
         // Whole seconds, rounded up, and never "at once".
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    for challenge in problem.challenges.iter() {
+        headers.append(WWW_AUTHENTICATE, challenge.clone());
     }
     if !survives {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

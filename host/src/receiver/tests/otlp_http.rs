@@ -151,6 +151,8 @@ async fn r18_paths_are_those_of_the_spec() {
             endpoint: String::new(),
             limits: RequestLimits::default(),
             paths: BTreeMap::from([(Signal::Logs, "/ingest/logs".to_owned())]),
+            security: Default::default(),
+            cors: None,
         };
         Wiring::http("otlp", &spec, pipeline.clone(), metrics)
     });

@@ -99,6 +99,7 @@ fn act(behaviour: &str, batch: &Batch) -> Result<(), String> {
                 hoard.push(vec![1; 1 << 20]);
             }
         }),
+        "leak" => HOARD.with_borrow_mut(|hoard| hoard.push(vec![1; 128 << 10])),
         "recurse" => {
             black_box(recurse(black_box(1)));
         }

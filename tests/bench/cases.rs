@@ -1,0 +1,94 @@
+//! What is measured: projections, edits and chains, for the timed benches and the counted ones.
+
+#![allow(dead_code, reason = "each program uses what it measures")]
+
+use std::sync::Arc;
+
+use sluicebox::audit::Audit;
+use sluicebox::chain::{Chain, StepSpec, build};
+use sluicebox::config::spec::{Grant, OnError, StageLimits};
+use sluicebox::data::Signal;
+use sluicebox::data::column::{Edit, Value};
+use sluicebox::data::field::Field;
+use sluicebox::data::projection::Projection;
+use sluicebox::plugin::{Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard};
+use sluicebox::telemetry::metrics::Metrics;
+use tokio::runtime::Runtime;
+
+/// What a chain of several plugins may ask for.
+pub const FIVE_FIELDS: [&str; 5] = [
+    r#"span.attributes["http.route"]"#,
+    "span.name",
+    "span.duration",
+    "span.status.code",
+    r#"resource.attributes["service.name"]"#,
+];
+
+/// The projection of these paths.
+pub fn projection(paths: &[&str]) -> Arc<Projection> {
+    let mut projection = Projection::empty(Signal::Traces);
+    for path in paths {
+        let field = Field::resolve(path, Signal::Traces).expect("a path of traces");
+        projection.add(&field, field.writable).expect("few fields");
+    }
+    Arc::new(projection)
+}
+
+/// The same value for a field of every row.
+pub fn edit(field: u32, rows: u32, value: Value<'_>) -> Edit {
+    let mut edit = Edit { field, entries: (0..rows).collect(), ..Edit::default() };
+    (0..rows).for_each(|_| edit.values.push(value));
+    edit
+}
+
+/// A standard plugin with its config.
+pub type Plug = (&'static str, &'static str);
+
+/// Drops 30 % by an attribute.
+pub const FILTER: Plug = ("drop", r#"{"span.attributes[\"http.route\"]": ["/healthz"]}"#);
+/// Keeps 70 %.
+pub const SAMPLER: Plug = ("sample", r#"{"rate": 0.7}"#);
+/// Sets an attribute and deletes one.
+pub const TRANSFORM: Plug = (
+    "attributes",
+    r#"{"actions": [{"set": "span.attributes[\"deployment\"]", "value": "production"}, {"delete": "span.attributes[\"user.id\"]"}]}"#,
+);
+
+/// Masks what it finds in all attributes.
+pub const REDACT: Plug = ("redact", "{}");
+
+/// A chain of standard plugins, for one shard.
+pub fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
+    chain_on(runtime, engine, plugs, 1)
+}
+
+/// A chain of standard plugins, for so many shards.
+pub fn chain_on(runtime: &Runtime, engine: &Engine, plugs: &[Plug], shards: usize) -> Chain {
+    let metrics = Metrics::default();
+    let stages = plugs.iter().enumerate().map(|(index, (name, config))| {
+        let plugin = Plugin::load(engine, standard::bytes(name).expect("a standard plugin")).expect("it loads");
+        let id = format!("{name}-{index}");
+        let context = StageContext {
+            pipeline: "bench".to_owned(),
+            processor: id.clone(),
+            signal: Signal::Traces,
+            config: serde_json::from_str(config).expect("JSON"),
+            limits: StageLimits::default(),
+            grants: Grant::ALL.to_vec(),
+            empty_wasi: false,
+            state: Arc::new(SharedState::new(1 << 20)),
+            own_metrics: PluginMetrics::default(),
+            metrics: metrics.clone(),
+        };
+        let audit = Audit::default().ring("bench", &id);
+        StepSpec {
+            id,
+            stage: Stage::new(&plugin, context).expect("it fits"),
+            on_error: OnError::Pass,
+            quarantine: None,
+            audit,
+        }
+    });
+    let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), shards, &metrics));
+    chain.map_err(|(_, fault)| fault).expect("it builds")
+}
