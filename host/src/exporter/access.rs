@@ -6,6 +6,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
 use super::BuildError;
 use super::auth::redact::redact;
 use super::auth::{Auth, Pass, Setback};
@@ -19,7 +22,7 @@ use crate::telemetry::metrics::{CredentialLabels, Metrics};
 #[derive(Clone, Default)]
 pub struct Meter {
     exporter: Arc<str>,
-    metrics: Metrics,
+    reloads: Family<CredentialLabels, Counter>,
 }
 
 impl fmt::Debug for Meter {
@@ -31,7 +34,7 @@ impl fmt::Debug for Meter {
 impl Meter {
     /// The account of exporter `id`.
     pub fn new(id: &str, metrics: &Metrics) -> Meter {
-        Meter { exporter: id.into(), metrics: metrics.clone() }
+        Meter { exporter: id.into(), reloads: metrics.exporter_credentials.clone() }
     }
 
     /// The exporter's id.
@@ -51,7 +54,7 @@ impl Meter {
 
     fn count(&self, credential: &'static str, outcome: &'static str) {
         let labels = CredentialLabels { exporter: self.exporter.to_string(), credential, outcome };
-        self.metrics.exporter_credentials.get_or_create_owned(&labels).inc();
+        self.reloads.get_or_create_owned(&labels).inc();
     }
 
     /// How often a credential was applied and refused.
@@ -59,7 +62,7 @@ impl Meter {
     pub fn counts(&self, credential: &'static str) -> (u64, u64) {
         let count = |outcome| {
             let labels = CredentialLabels { exporter: self.exporter.to_string(), credential, outcome };
-            self.metrics.exporter_credentials.get_or_create_owned(&labels).get()
+            self.reloads.get_or_create_owned(&labels).get()
         };
         (count("applied"), count("refused"))
     }
