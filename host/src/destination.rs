@@ -13,10 +13,14 @@
 
 pub mod backoff;
 pub mod batch;
+mod build;
+mod burial;
 pub mod charge;
 pub mod delivery;
 pub mod lane;
 pub mod meter;
+pub mod queues;
+pub mod source;
 pub mod stop;
 
 #[cfg(test)]
@@ -31,25 +35,18 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::spec::{BatchSpec, Encoding, ExporterSpec, QueueSpec, TargetSpec};
 use crate::data::Payload;
-use crate::exporter::{Access, BuildError, Exporter};
+use crate::dead_letter::DeadLetters;
+use crate::queue::{Full, Place};
 use crate::telemetry::metrics::Metrics;
-use batch::{Batcher, Entry};
-use charge::{ENTRY_BYTES, Held, Room};
-use delivery::{Answerable, Courier};
-use lane::Lane;
+use batch::Entry;
+use charge::{Held, Room, Writing};
+use delivery::Answerable;
 use meter::Meter;
-use stop::{Stop, StopTx};
+use queues::{Left, Lent, Queues};
+use stop::{End, Phase, StopTx};
 
 pub use charge::{Charge, Verdict};
-
-/// Without a queue, clients wait for the delivery; so many bytes of theirs may wait together.
-const UNQUEUED_BYTES_MAX: usize = 64 << 20;
-
-/// How many times larger than its protobuf form a request is at most, by experience, when it is written as JSON.
-/// Batches are limited as protobuf, and must be within the limit of a request as what they are sent as (E1).
-const JSON_GROWTH: usize = 4;
 
 /// What a client that finds the queue full is told to wait.
 const BUSY_WAIT: Duration = Duration::from_secs(1);
@@ -57,16 +54,40 @@ const BUSY_WAIT: Duration = Duration::from_secs(1);
 /// How long past the deadline of a drain the lanes may take to write down what they give up.
 const ACCOUNT_TIME: Duration = Duration::from_secs(1);
 
+/// How long a durable queue may take to write down what was delivered. What it misses is delivered again.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
+
 /// A running destination.
 #[derive(Debug)]
 pub struct Destination {
     id: String,
-    room: Arc<Room>,
+    way: Way,
     meter: Arc<Meter>,
     answerable: Answerable,
-    lanes: Vec<mpsc::Sender<Entry>>,
     stop: StopTx,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// How payloads get to the lanes.
+#[derive(Debug)]
+enum Way {
+    /// In memory: each lane has a channel of its own.
+    Lanes { room: Arc<Room>, lanes: Vec<mpsc::Sender<Entry>> },
+    /// Through a log on disk that all lanes read.
+    Log(Lent),
+}
+
+/// What destinations are built with; outlives them.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// The data threads; at least one.
+    pub shards: &'a [Handle],
+    /// What everything is counted in.
+    pub metrics: &'a Metrics,
+    /// The durable queues of the process.
+    pub queues: &'a Arc<Queues>,
+    /// The dead-letter files of the process.
+    pub dead_letters: &'a DeadLetters,
 }
 
 /// The destination cannot take a payload now; nothing of it was taken.
@@ -77,6 +98,16 @@ pub enum Busy {
     Full {
         /// The exporter's id.
         exporter: String,
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// The disk of its queue does not take it.
+    #[error("exporter `{exporter}` cannot take it: {full}")]
+    Disk {
+        /// The exporter's id.
+        exporter: String,
+        /// What the queue says.
+        full: Full,
         /// When to come again.
         retry_after: Duration,
     },
@@ -94,7 +125,9 @@ impl Busy {
     /// When to come again.
     pub fn retry_after(&self) -> Duration {
         match self {
-            Busy::Full { retry_after, .. } | Busy::Stopping { retry_after, .. } => *retry_after,
+            Busy::Full { retry_after, .. } | Busy::Disk { retry_after, .. } | Busy::Stopping { retry_after, .. } => {
+                *retry_after
+            }
         }
     }
 }
@@ -103,75 +136,52 @@ impl Busy {
 #[derive(Debug)]
 #[must_use = "the payload is not taken before it is sent"]
 pub struct Permit {
-    place: mpsc::OwnedPermit<Entry>,
+    place: PermittedPlace,
     payload: Payload,
-    held: Held,
-    answerable: Answerable,
+}
+
+#[derive(Debug)]
+enum PermittedPlace {
+    Lane { place: mpsc::OwnedPermit<Entry>, held: Held, answerable: Answerable },
+    Log { place: Place, meter: Arc<Meter> },
 }
 
 impl Permit {
-    /// Puts the payload in its place. Cannot fail; the charge says when the destination answers for it.
+    /// Puts the payload in its place. The charge says when the destination answers for it.
     pub fn send(self) -> Charge {
-        let Permit { place, payload, mut held, answerable } = self;
-        let charge = match answerable {
-            Answerable::Here => Charge::taken(),
-            Answerable::Sender => {
+        let Permit { place, payload } = self;
+        match place {
+            PermittedPlace::Log { place, meter } => {
+                let (signal, records) = (payload.signal, payload.records);
+                Charge::writing(Writing { written: place.append(payload), meter, signal, records })
+            }
+            PermittedPlace::Lane { place, held, answerable: Answerable::Sender } => {
                 let (reply, charge) = Charge::pending();
-                held.reply_to(reply);
+                place.send(Entry { payload, share: held.answering(reply).share() });
                 charge
             }
-        };
-        place.send(Entry { payload, share: held.share() });
-        charge
+            PermittedPlace::Lane { place, held, .. } => {
+                place.send(Entry { payload, share: held.share() });
+                Charge::taken()
+            }
+        }
     }
 }
 
 impl Destination {
-    /// Builds exporter `id` and starts its lanes on the shards; at least one handle is needed.
-    pub fn start(
-        id: &str,
-        spec: &ExporterSpec,
-        shards: &[Handle],
-        metrics: &Metrics,
-    ) -> Result<Arc<Destination>, BuildError> {
-        let (capacity, answerable) = match spec.queue {
-            QueueSpec::Memory { max_bytes } => (max_bytes, Answerable::Here),
-            QueueSpec::None => (UNQUEUED_BYTES_MAX, Answerable::Sender),
-        };
-        let (lane_count, in_flight_max) = match &spec.target {
-            TargetSpec::OtlpGrpc(client) => (shards.len(), client.max_in_flight.get()),
-            TargetSpec::OtlpHttp(http) => (shards.len(), http.client.max_in_flight.get()),
-            TargetSpec::File(_) | TargetSpec::Debug(_) => (1, 1),
-        };
-        let batch = match &spec.target {
-            TargetSpec::OtlpHttp(http) if http.encoding == Encoding::Json => {
-                BatchSpec { max_bytes: spec.batch.max_bytes / JSON_GROWTH, ..spec.batch.clone() }
+    /// Begins to deliver what lies in its durable queue; one in memory does so by itself. To be called when nothing
+    /// can keep it from taking over any more.
+    pub fn serve(&self) {
+        self.stop.send_if_modified(|phase| {
+            let begins = *phase == Phase::Prepared;
+            if begins {
+                *phase = Phase::Serving;
             }
-            _ => spec.batch.clone(),
-        };
-        let meter = Arc::new(Meter::new(id, capacity, metrics));
-        let (stop_tx, stop) = Stop::channel();
-        let places = (capacity / ENTRY_BYTES).saturating_add(1).min(tokio::sync::Semaphore::MAX_PERMITS);
-        let access = Access::open(id, &spec.target, metrics)?;
-        let mut lanes = Vec::with_capacity(lane_count);
-        let mut ready = Vec::with_capacity(lane_count);
-        for shard in shards.iter().take(lane_count) {
-            let exporter = {
-                let _runtime = shard.enter();
-                Exporter::build(&spec.target, &access)?
-            };
-            let (sender, entries) = mpsc::channel(places);
-            let batcher = Batcher::new(&batch, meter.clone());
-            let (retry, stop, meter) = (spec.retry.clone(), stop.clone(), meter.clone());
-            let courier = Courier { exporter, retry, answerable, meter, stop };
-            lanes.push(sender);
-            ready.push((shard, Lane { entries, batcher, courier, in_flight_max }));
+            begins
+        });
+        if let Way::Log(lent) = &self.way {
+            lent.serve();
         }
-        // Nothing runs before everything is built.
-        let tasks = ready.into_iter().map(|(shard, lane)| shard.spawn(lane.run())).collect();
-        let room = Room::new(capacity, meter.clone());
-        let id = id.to_owned();
-        Ok(Arc::new(Destination { id, room, meter, answerable, lanes, stop: stop_tx, tasks: Mutex::new(tasks) }))
     }
 
     /// The id of its exporter.
@@ -181,28 +191,62 @@ impl Destination {
 
     /// Bytes that it holds: queued, merged or being sent.
     pub fn held_bytes(&self) -> usize {
-        self.room.used()
+        match &self.way {
+            Way::Lanes { room, .. } => room.used(),
+            Way::Log(lent) => lent.queue.held().bytes as usize,
+        }
     }
 
-    /// Whether all its lanes run. If not while nobody drains it, the process is not healthy.
+    /// Whether all its lanes and its queue run. If not while nobody drains it, the process is not healthy.
     pub fn is_running(&self) -> bool {
-        !self.lanes.is_empty() && self.tasks.lock().iter().all(|task| !task.is_finished())
+        if matches!(&self.way, Way::Log(lent) if !lent.queue.is_running()) {
+            return false;
+        }
+        let tasks = self.tasks.lock();
+        !tasks.is_empty() && tasks.iter().all(|task| !task.is_finished())
     }
 
-    /// Reserves a place for `payload` in the lane of `shard`; nothing is taken before [`Permit::send`].
+    /// Reserves a place for `payload`, in the lane of `shard` or in the log of all; nothing is taken before
+    /// [`Permit::send`].
     pub fn reserve(&self, shard: usize, payload: Payload) -> Result<Permit, Busy> {
-        let busy = |busy: fn(String, Duration) -> Busy| {
-            self.meter.turned_away(payload.signal, payload.records);
-            busy(self.id.clone(), BUSY_WAIT)
+        let place = match &self.way {
+            Way::Lanes { room, lanes } => self.reserve_lane(room, lanes, shard, &payload),
+            Way::Log(lent) => self.reserve_log(lent, &payload),
         };
-        let full = |exporter, retry_after| Busy::Full { exporter, retry_after };
-        let stopping = |exporter, retry_after| Busy::Stopping { exporter, retry_after };
-        let Some(lane) = self.lanes.get(shard % self.lanes.len().max(1)) else { return Err(busy(stopping)) };
-        let Some(held) = self.room.hold(payload.bytes.len(), payload.records) else { return Err(busy(full)) };
+        match place {
+            Ok(place) => Ok(Permit { place, payload }),
+            Err(busy) => {
+                self.meter.turned_away(payload.signal, payload.records);
+                Err(busy)
+            }
+        }
+    }
+
+    fn reserve_lane(
+        &self,
+        room: &Arc<Room>,
+        lanes: &[mpsc::Sender<Entry>],
+        shard: usize,
+        payload: &Payload,
+    ) -> Result<PermittedPlace, Busy> {
+        let full = || Busy::Full { exporter: self.id.clone(), retry_after: BUSY_WAIT };
+        let stopping = || Busy::Stopping { exporter: self.id.clone(), retry_after: BUSY_WAIT };
+        let lane = lanes.get(shard % lanes.len().max(1)).ok_or_else(stopping)?;
+        let held = room.hold(payload.bytes.len(), payload.records).ok_or_else(full)?;
         match lane.clone().try_reserve_owned() {
-            Ok(place) => Ok(Permit { place, payload, held, answerable: self.answerable }),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(busy(full)),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(busy(stopping)),
+            Ok(place) => Ok(PermittedPlace::Lane { place, held, answerable: self.answerable }),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(full()),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(stopping()),
+        }
+    }
+
+    fn reserve_log(&self, lent: &Lent, payload: &Payload) -> Result<PermittedPlace, Busy> {
+        let (exporter, retry_after) = (|| self.id.clone(), BUSY_WAIT);
+        match lent.queue.reserve(payload.bytes.len()) {
+            Ok(place) => Ok(PermittedPlace::Log { place, meter: self.meter.clone() }),
+            Err(Full::NoRoom) => Err(Busy::Full { exporter: exporter(), retry_after }),
+            Err(Full::Closed) => Err(Busy::Stopping { exporter: exporter(), retry_after }),
+            Err(full) => Err(Busy::Disk { exporter: exporter(), full, retry_after }),
         }
     }
 
@@ -211,14 +255,15 @@ impl Destination {
         self.reserve(shard, payload).map(Permit::send)
     }
 
-    /// Comes to an end: takes nothing more, sends what it holds, and by `deadline` gives up the rest, counted and
-    /// logged (E4). Answers when all of it is accounted for.
-    pub async fn drain(&self, deadline: Instant) {
-        self.stop.send_replace(Some(deadline));
+    /// Comes to an end: takes nothing more, sends what it holds, and by the deadline gives up the rest: what was only
+    /// in memory is counted and logged (E4), what is in a durable queue stays there. Answers when all of it is
+    /// accounted for, with what stays on disk, if anything does.
+    pub async fn drain(&self, end: End) -> Option<Left> {
+        self.stop.send_replace(Phase::Ending(end));
         let tasks = std::mem::take(&mut *self.tasks.lock());
-        let end = deadline + ACCOUNT_TIME;
+        let last = end.deadline + ACCOUNT_TIME;
         for mut task in tasks {
-            match timeout_at(end, &mut task).await {
+            match timeout_at(last, &mut task).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(exporter = self.id, "a lane ended badly: {error}"),
                 Err(_) => {
@@ -226,6 +271,16 @@ impl Destination {
                     task.abort();
                 }
             }
+        }
+        match &self.way {
+            Way::Lanes { .. } => None,
+            Way::Log(lent) => match timeout_at(last.max(Instant::now() + CLOSE_TIME), lent.give_back()).await {
+                Ok(left) => left.filter(|left| left.records > 0),
+                Err(_) => {
+                    tracing::error!(exporter = self.id, "the disk of the queue hangs: not waited for any longer");
+                    None
+                }
+            },
         }
     }
 }

@@ -107,6 +107,9 @@ pub enum BuildError {
         /// What is wrong.
         why: String,
     },
+    /// The durable queue cannot be opened.
+    #[error(transparent)]
+    Queue(#[from] crate::queue::OpenError),
     /// The output file cannot be written.
     #[error("the file `{}` cannot be written: {why}", path.display())]
     File {

@@ -18,6 +18,7 @@ pub mod destination;
 pub mod exporter;
 pub mod gate;
 pub mod plugin;
+pub mod queue;
 pub mod receiver;
 pub mod report;
 pub mod scaffold;

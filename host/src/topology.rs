@@ -111,7 +111,7 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     board.drain();
     tokio::select! {
         () = running.drain(shutdown_timeout) => tracing::info!("drained; bye"),
-        () = signals.ended_again() => anyhow::bail!("a second signal ended the drain: what was not delivered is lost"),
+        () = signals.ended_again() => anyhow::bail!("a second signal ended the drain: what was not delivered and is in no durable queue is lost"),
     }
     if let Some(admin) = admin {
         admin.stop().await;

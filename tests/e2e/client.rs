@@ -55,13 +55,26 @@ pub struct GrpcClient(Grpc<Channel>);
 impl GrpcClient {
     /// Connects.
     pub async fn connect(to: &Sluicebox) -> GrpcClient {
-        let url = format!("http://{}", to.address("otlp", "grpc"));
+        GrpcClient::connect_to(to, "otlp").await
+    }
+
+    /// Connects to a receiver with another id.
+    pub async fn connect_to(to: &Sluicebox, receiver: &str) -> GrpcClient {
+        let url = format!("http://{}", to.address(receiver, "grpc"));
         GrpcClient(Grpc::new(Endpoint::from_shared(url).unwrap().connect().await.unwrap()))
     }
 
     /// Calls `Export`; the answer is the encoded response.
     pub async fn export(&self, signal: Signal, request: impl Into<Bytes>) -> Result<Bytes, Status> {
         call(self.0.clone(), signal, request.into()).await
+    }
+
+    /// The same; a connection that is gone is an answer, too.
+    pub async fn try_export(&self, signal: Signal, request: impl Into<Bytes>) -> Result<Bytes, Status> {
+        let mut client = self.0.clone();
+        client.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
+        let path = PathAndQuery::from_static(signal.grpc_path());
+        client.unary(Request::new(request.into()), path, Raw).await.map(tonic::Response::into_inner)
     }
 
     /// The same, compressed.

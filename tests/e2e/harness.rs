@@ -160,6 +160,13 @@ impl Sluicebox {
         (status, self.log(), folder)
     }
 
+    /// Kills it with SIGKILL; the answer is its folder.
+    pub fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     /// Ends it with SIGTERM, which must drain it cleanly.
     pub fn stop(self) -> (Vec<String>, TempDir) {
         self.signal("TERM");

@@ -27,6 +27,8 @@ pub enum Mood {
     Refuses(Status),
     /// Takes it, but does not answer before the mood changes.
     Hesitates,
+    /// Neither takes it nor answers, whatever its mood becomes.
+    Hangs,
 }
 
 impl Mood {
@@ -120,6 +122,7 @@ async fn serve(
                     memory.lock().unwrap().push(message.into_inner());
                     return Ok(Response::new(answer));
                 }
+                Mood::Hangs => return std::future::pending().await,
                 Mood::Hesitates => {}
             }
             memory.lock().unwrap().push(message.into_inner());

@@ -51,6 +51,8 @@ impl<'a> Sample<'a> {
                 Some("sluicebox_receiver_rejected_") => &mut totals.rejected,
                 Some("otelcol_exporter_sent_") => &mut totals.delivered,
                 Some("otelcol_exporter_send_failed_") => &mut totals.given_up,
+                Some("sluicebox_exporter_recovered_") => &mut totals.recovered,
+                Some("sluicebox_exporter_kept_") => &mut totals.kept,
                 Some("sluicebox_exporter_rejected_") => &mut totals.rejected_by_peers,
                 _ => continue,
             };

@@ -1,6 +1,7 @@
 //! The board: what the topology writes and the admin endpoint reads. Written a few times in a process's life.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::status::{
-    DeadTask, ExporterStatus, Health, PipelineStatus, Readiness, ReceiverStatus, ReloadOutcome, ReloadStatus,
-    SignalTotals, Status,
+    DeadTask, ExporterStatus, Health, LeftStatus, PipelineStatus, Readiness, ReceiverStatus, ReloadOutcome,
+    ReloadStatus, SignalTotals, Status,
 };
 use super::timestamp;
 use crate::audit::Audit;
@@ -18,6 +19,9 @@ use crate::telemetry::metrics::{ExporterLabels, Metrics, PipelineLabels, ReloadL
 
 /// Dead tasks that are remembered; the first ones tell the story.
 const DEAD_TASKS_MAX: usize = 32;
+
+/// Queues that were left behind and are told of.
+const LEFT_BEHIND_MAX: usize = 32;
 
 /// The generation that serves.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +51,7 @@ struct State {
     last_reload: Option<ReloadStatus>,
     dead_tasks: Vec<DeadTask>,
     draining: bool,
+    left_behind: Vec<LeftStatus>,
 }
 
 impl Board {
@@ -99,6 +104,24 @@ impl Board {
         self.state.lock().last_reload = Some(ReloadStatus { at, outcome, generation, error });
     }
 
+    /// An exporter is gone and left something in its durable queue. The last few are remembered.
+    pub fn leave(&self, left: LeftStatus) {
+        let mut state = self.state.lock();
+        state.left_behind.retain(|other| other.dir != left.dir);
+        if state.left_behind.len() >= LEFT_BEHIND_MAX {
+            state.left_behind.remove(0);
+        }
+        state.left_behind.push(left);
+    }
+
+    /// The durable queues of these directories are served.
+    pub fn reclaim<'a>(&self, dirs: impl Iterator<Item = &'a Path>) {
+        let mut state = self.state.lock();
+        for dir in dirs {
+            state.left_behind.retain(|left| left.dir != dir);
+        }
+    }
+
     /// A task ended that never should: the process is unhealthy from now on.
     pub fn bury(&self, task: impl Into<String>, reason: impl Into<String>) {
         let mut state = self.state.lock();
@@ -130,6 +153,7 @@ impl Board {
         let serving = state.serving.clone();
         let reasons = state.reasons();
         let (receivers, last_reload) = (state.receivers.clone(), state.last_reload.clone());
+        let left_behind = state.left_behind.clone();
         drop(state);
         let exporters = serving.iter().flat_map(|serving| &serving.exporters);
         let exporters: Vec<_> = exporters.map(|id| self.exporter(id)).collect();
@@ -144,6 +168,7 @@ impl Board {
             exporters,
             pipelines: serving.as_ref().map(|serving| serving.pipelines.clone()).unwrap_or_default(),
             receivers,
+            left_behind,
             last_reload,
             accounting,
         }
@@ -156,6 +181,10 @@ impl Board {
             queue_bytes: self.metrics.exporter_queue_size.get_or_create_owned(&labels).get(),
             queue_records: self.metrics.exporter_queue_records.get_or_create_owned(&labels).get(),
             capacity: self.metrics.exporter_queue_capacity.get_or_create_owned(&labels).get(),
+            recovered_records: Signal::ALL
+                .map(|x| self.metrics.exporter_recovered.counter(x, &labels).get())
+                .iter()
+                .sum(),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
     AttemptLabels, CredentialLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels,
-    LossLabels, Metrics, PipelineLabels, ReceiverLabels, ReloadLabels, RenewalLabels, RequestLabels, RotationLabels,
-    SearchLabels, StageLabels,
+    LossLabels, Metrics, PipelineLabels, QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels,
+    RequestLabels, RotationLabels, SearchLabels, StageLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -83,6 +83,9 @@ fn touch(metrics: &Metrics) {
         for family in [sent, failed, &metrics.exporter_enqueue_failed, &metrics.exporter_rejected] {
             family.counter(signal, &exporter);
         }
+        for family in [&metrics.exporter_recovered, &metrics.exporter_kept] {
+            family.counter(signal, &exporter);
+        }
         let loss = LossLabels { signal, component: text(), reason: "filtered" };
         metrics.dropped.get_or_create_owned(&loss);
         let dead = DeadLetterLabels { signal, component: text(), outcome: "written" };
@@ -95,6 +98,7 @@ fn touch(metrics: &Metrics) {
     for family in [&metrics.exporter_queue_size, &metrics.exporter_queue_records, &metrics.exporter_queue_capacity] {
         family.get_or_create_owned(&exporter);
     }
+    touch_queue(metrics, &exporter);
     metrics.plugin_call_seconds.get_or_create_owned(&stage).observe(0.1);
     metrics.exporter_attempt_seconds.get_or_create_owned(&exporter).observe(0.1);
     let request = RequestLabels { receiver: text(), transport: "grpc", outcome: "ok" };
@@ -121,4 +125,17 @@ fn touch(metrics: &Metrics) {
     metrics.handshakes_failed.get_or_create_owned(&refused);
     let rotation = RotationLabels { receiver: text(), transport: "grpc", key: "tls", outcome: "applied" };
     metrics.rotations.get_or_create_owned(&rotation);
+}
+
+fn touch_queue(metrics: &Metrics, exporter: &ExporterLabels) {
+    let gauges = [&metrics.queue_entries, &metrics.queue_disk_bytes, &metrics.queue_segments];
+    for family in gauges.into_iter().chain([&metrics.queue_oldest_seconds]) {
+        family.get_or_create_owned(exporter);
+    }
+    for family in [&metrics.queue_syncs, &metrics.queue_quarantined, &metrics.queue_quarantined_bytes] {
+        family.get_or_create_owned(exporter);
+    }
+    metrics.queue_commit_seconds.get_or_create_owned(exporter).observe(0.1);
+    let failure = QueueFailureLabels { exporter: String::from("x"), act: "write" };
+    metrics.queue_failures.get_or_create_owned(&failure);
 }

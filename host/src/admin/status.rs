@@ -1,10 +1,12 @@
 //! What `/status` says, as types. Fields are added, never renamed: people's scripts read them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::data::Signal;
+use crate::destination::queues::Left;
 
 /// The whole answer of `/status`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,6 +29,8 @@ pub struct Status {
     pub receivers: Vec<ReceiverStatus>,
     /// The destinations.
     pub exporters: Vec<ExporterStatus>,
+    /// What lies in durable queues of exporters that are not there any more.
+    pub left_behind: Vec<LeftStatus>,
     /// How the last reload ended; none before the first.
     pub last_reload: Option<ReloadStatus>,
     /// Records that wait in the exporters' queues, or are being sent.
@@ -95,6 +99,27 @@ pub struct ExporterStatus {
     pub queue_records: i64,
     /// Bytes that may wait.
     pub capacity: i64,
+    /// Records that lay in its durable queue when it was opened.
+    pub recovered_records: u64,
+}
+
+/// What an exporter that was removed by a reload left in its durable queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftStatus {
+    /// The id that it had.
+    pub exporter: String,
+    /// Where the queue is.
+    pub dir: PathBuf,
+    /// Encoded bytes in it.
+    pub bytes: u64,
+    /// Records in it.
+    pub records: u64,
+}
+
+impl From<Left> for LeftStatus {
+    fn from(Left { exporter, dir, bytes, records }: Left) -> Self {
+        LeftStatus { exporter, dir, bytes, records }
+    }
 }
 
 /// How a reload ended.
@@ -143,6 +168,10 @@ pub struct SignalTotals {
     pub refused: u64,
     /// Rejected for good by receivers.
     pub rejected: u64,
+    /// Found in durable queues when they were opened.
+    pub recovered: u64,
+    /// Left in durable queues when they were closed, by a reload.
+    pub kept: u64,
     /// Delivered by exporters.
     pub delivered: u64,
     /// Given up by exporters.

@@ -188,9 +188,11 @@ async fn status_tells_what_runs() {
           "id": "file",
           "queue_bytes": 512,
           "queue_records": 3,
-          "capacity": 1024
+          "capacity": 1024,
+          "recovered_records": 0
         }
       ],
+      "left_behind": [],
       "last_reload": {
         "at": …,
         "outcome": "refused",
@@ -203,6 +205,8 @@ async fn status_tells_what_runs() {
           "accepted": 5,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
@@ -213,6 +217,8 @@ async fn status_tells_what_runs() {
           "accepted": 0,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,
@@ -223,6 +229,8 @@ async fn status_tells_what_runs() {
           "accepted": 0,
           "refused": 0,
           "rejected": 0,
+          "recovered": 0,
+          "kept": 0,
           "delivered": 0,
           "given_up": 0,
           "rejected_by_peers": 0,

@@ -3,6 +3,8 @@
 mod audit;
 mod credential;
 mod delivery;
+mod durable;
+mod exhausted;
 mod exporter;
 mod pipeline;
 mod quarantine;
@@ -65,6 +67,7 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
     quarantine::clashes(report, &spec, &processors);
+    durable::clashes(report, &spec, &exporters);
     spec
 }
 

@@ -7,6 +7,7 @@
 mod audit;
 mod credential;
 mod delivery;
+mod durable;
 mod exporter;
 mod quarantine;
 mod receiver;
@@ -18,6 +19,7 @@ mod tls;
 pub(super) use audit::*;
 pub(super) use credential::*;
 pub(super) use delivery::*;
+pub(super) use durable::*;
 pub(super) use exporter::*;
 pub(super) use quarantine::*;
 pub(super) use receiver::*;

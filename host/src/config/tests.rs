@@ -270,3 +270,19 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_durable_queue_has_its_defaults_and_its_folder_beside_the_file() {
+    let queue = |config: &str| {
+        let folder = TempDir::new().unwrap();
+        let text = format!("{HEAD}exporters:\n  debug: {{queue: {config}}}\n").replace("[x]", "[debug]");
+        let loaded = load(&[write(&folder, "p.yaml", &text)], &|_| None).unwrap();
+        let QueueSpec::Durable(queue) = loaded.spec.exporters["debug"].queue.clone() else { panic!("{config}") };
+        assert_eq!(queue.dir, folder.path().canonicalize().unwrap().join("spool"));
+        (queue.sync, queue.max_bytes, queue.max_age, queue.segment_bytes)
+    };
+    assert_eq!(queue("{durable: ./spool}"), (SyncSpec::Always, 10 << 30, None, 64 << 20));
+    let typed = "{durable: spool, sync: {interval: 2s}, max_bytes: 1GiB, max_age: 1h, segment_bytes: 8MiB}";
+    let (interval, age) = (Duration::from_secs(2), Duration::from_secs(3600));
+    assert_eq!(queue(typed), (SyncSpec::Interval(interval), 1 << 30, Some(age), 8 << 20));
+}

@@ -56,6 +56,13 @@ impl Backoff {
         Some(wait.min(left))
     }
 
+    /// How long to wait when it was time to give up, but the queue keeps the batch: the longest wait, again and again.
+    pub fn keep_on(&mut self, after: Option<Duration>) -> Duration {
+        let least = after.unwrap_or_default().min(RETRY_AFTER_MAX);
+        let factor = 1.0 - JITTER + 2.0 * JITTER * self.draw();
+        self.interval_max.mul_f64(factor).max(least)
+    }
+
     /// A number from 0 to below 1 (xorshift64: spread is all that is asked of it).
     fn draw(&mut self) -> f64 {
         self.random ^= self.random << 13;
@@ -68,6 +75,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::spec::OnExhausted;
 
     fn spec(max_elapsed: u64) -> RetrySpec {
         RetrySpec {
@@ -75,6 +83,7 @@ mod tests {
             initial_interval: Duration::from_secs(4),
             max_interval: Duration::from_secs(30),
             max_elapsed_time: Duration::from_secs(max_elapsed),
+            on_exhausted: OnExhausted::Drop,
         }
     }
 
@@ -118,6 +127,16 @@ mod tests {
         assert_eq!(wait, Some(Duration::from_secs(1)));
         assert_eq!(backoff.wait(Duration::from_secs(10), None), None);
         assert_eq!(backoff.wait(Duration::from_secs(11), None), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_tried_at_the_longest_interval() {
+        let mut backoff = Backoff::new(&spec(10));
+        for _ in 0..20 {
+            let wait = backoff.keep_on(None);
+            assert!(wait >= Duration::from_secs(15) && wait <= Duration::from_secs(45), "{wait:?}");
+            assert!(backoff.keep_on(Some(Duration::from_secs(60))) >= Duration::from_secs(60));
+        }
     }
 
     #[test]

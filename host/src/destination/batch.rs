@@ -55,6 +55,14 @@ impl Batch {
         self.shares.push(entry.share);
     }
 
+    /// The request, in one piece.
+    pub fn joined(&self) -> Bytes {
+        match self.requests.as_slice() {
+            [request] => request.clone(),
+            requests => requests.concat().into(),
+        }
+    }
+
     /// Whether any sender still waits for the verdict.
     pub fn is_awaited(&self) -> bool {
         self.shares.iter().any(Share::is_awaited)
@@ -94,6 +102,11 @@ impl Batcher {
     pub fn new(spec: &BatchSpec, meter: Arc<Meter>) -> Self {
         let limits = Limits { records: spec.max_records as u64, bytes: spec.max_bytes };
         Batcher { spec: spec.clone(), limits, pending: Default::default(), ready: VecDeque::new(), cut: None, meter }
+    }
+
+    /// The same without what it held, which is put back.
+    pub fn emptied(self) -> Self {
+        Batcher { pending: Default::default(), ready: VecDeque::new(), cut: None, ..self }
     }
 
     /// Whether nothing is left in it.

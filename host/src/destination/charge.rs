@@ -1,5 +1,5 @@
-//! Taking charge: room in the queue is held from the moment a payload is promised a place until its last record
-//! is delivered or given up, and whoever waits then learns the end.
+//! Taking charge: a place in the queue is held from the moment a payload is promised one until its last record is
+//! delivered or given up, and whoever waits then learns the end. In a durable queue, what was not delivered stays.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
 use super::meter::Meter;
+use crate::data::Signal;
+use crate::queue::{Ticket, Written};
 
 /// What one entry of the queue costs beside its bytes; it bounds the number of entries, too.
 pub const ENTRY_BYTES: usize = 256;
@@ -19,7 +21,8 @@ pub enum Verdict {
     Taken = 0,
     /// Without a queue: the peer refused records for good. They are counted as dropped here.
     Refused = 1,
-    /// Without a queue: not delivered. The sender may come again; nothing was counted as dropped.
+    /// Not delivered, and not counted as dropped: the sender still has it and may come again or, behind a durable
+    /// queue, it stays in there.
     Undelivered = 2,
 }
 
@@ -36,7 +39,35 @@ impl Verdict {
 /// What the sender of a payload holds until the destination has taken charge of it.
 #[derive(Debug)]
 #[must_use = "the destination has taken charge only when this says so"]
-pub struct Charge(Option<Pending>);
+pub struct Charge(State);
+
+#[derive(Debug)]
+enum State {
+    Taken,
+    Delivering(Pending),
+    Writing(Writing),
+}
+
+/// A payload on its way into a durable queue.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) written: Written,
+    pub(super) meter: Arc<Meter>,
+    pub(super) signal: Signal,
+    pub(super) records: u64,
+}
+
+impl Writing {
+    async fn verdict(&mut self) -> Verdict {
+        match (&mut self.written).await {
+            Ok(()) => Verdict::Taken,
+            Err(_) => {
+                self.meter.turned_away(self.signal, self.records);
+                Verdict::Undelivered
+            }
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Pending {
@@ -53,31 +84,39 @@ pub(super) struct Reply {
 
 impl Charge {
     pub(super) fn taken() -> Self {
-        Charge(None)
+        Charge(State::Taken)
+    }
+
+    pub(super) fn writing(writing: Writing) -> Self {
+        Charge(State::Writing(writing))
     }
 
     pub(super) fn pending() -> (Reply, Self) {
         let (tx, rx) = oneshot::channel();
         let hung_up = Arc::new(AtomicBool::new(false));
-        (Reply { verdict: tx, hung_up: hung_up.clone() }, Charge(Some(Pending { verdict: rx, hung_up })))
+        (Reply { verdict: tx, hung_up: hung_up.clone() }, Charge(State::Delivering(Pending { verdict: rx, hung_up })))
     }
 
     /// Whether the destination is in charge already, so that there is nothing to wait for.
     pub fn is_taken(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, State::Taken)
     }
 
-    /// Waits for the verdict: at once with a queue, until delivery without. May be dropped and called again.
+    /// Waits for the verdict: at once with a queue in memory, until it is on disk with a durable one, until delivery
+    /// without any. May be dropped and called again.
     pub async fn wait(&mut self) -> Verdict {
-        let Some(pending) = &mut self.0 else { return Verdict::Taken };
-        let verdict = (&mut pending.verdict).await.unwrap_or(Verdict::Undelivered);
-        self.0 = None;
+        let verdict = match &mut self.0 {
+            State::Taken => return Verdict::Taken,
+            State::Delivering(pending) => (&mut pending.verdict).await.unwrap_or(Verdict::Undelivered),
+            State::Writing(writing) => writing.verdict().await,
+        };
+        self.0 = State::Taken;
         verdict
     }
 
     /// Says that the sender has hung up: the destination does not try again for it. The verdict still comes.
     pub fn hang_up(&self) {
-        if let Some(pending) = &self.0 {
+        if let State::Delivering(pending) = &self.0 {
             pending.hung_up.store(true, Ordering::Release);
         }
     }
@@ -108,24 +147,45 @@ impl Room {
         let fits = |used: usize| used.checked_add(cost).filter(|sum| *sum <= self.capacity || used == 0);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
         self.meter.entered(bytes, records);
-        Some(Held { room: self.clone(), bytes, records, worst: AtomicU8::new(Verdict::Taken as u8), reply: None })
+        Some(Held { keeper: Keeper::Room(self.clone()), bytes, records, worst: AtomicU8::default(), reply: None })
+    }
+
+    fn release(&self, bytes: usize, records: u64) {
+        self.used.fetch_sub(bytes.saturating_add(ENTRY_BYTES), Ordering::Relaxed);
+        self.meter.left(bytes, records);
     }
 }
 
-/// Room that a payload holds; it is given back, and the verdict sent, with the last [`Share`] of it.
+/// The place that a payload holds; it is given back, and the verdict sent, with the last [`Share`] of it.
 #[derive(Debug)]
 pub struct Held {
-    room: Arc<Room>,
+    keeper: Keeper,
     bytes: usize,
     records: u64,
+    /// A [`Verdict`] as a number.
     worst: AtomicU8,
     reply: Option<Reply>,
 }
 
+/// Where the place is.
+#[derive(Debug)]
+enum Keeper {
+    Room(Arc<Room>),
+    /// None once it was settled. The log counts for itself.
+    Log(Option<Ticket>),
+}
+
 impl Held {
+    /// The place of what was read from a durable queue.
+    pub(super) fn logged(ticket: Ticket) -> Held {
+        // Bytes and records are the log's to count.
+        Held { keeper: Keeper::Log(Some(ticket)), bytes: 0, records: 0, worst: AtomicU8::default(), reply: None }
+    }
+
     /// Names who waits for the verdict.
-    pub(super) fn reply_to(&mut self, reply: Reply) {
+    pub(super) fn answering(mut self, reply: Reply) -> Held {
         self.reply = Some(reply);
+        self
     }
 
     /// The first share of it.
@@ -136,11 +196,20 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.room.used.fetch_sub(self.bytes.saturating_add(ENTRY_BYTES), Ordering::Relaxed);
-        self.room.meter.left(self.bytes, self.records);
+        let worst = Verdict::from_number(*self.worst.get_mut());
+        match &mut self.keeper {
+            Keeper::Room(room) => room.release(self.bytes, self.records),
+            // Dropped, it is put back.
+            Keeper::Log(ticket) if worst == Verdict::Undelivered => drop(ticket.take()),
+            Keeper::Log(ticket) => {
+                if let Some(ticket) = ticket.take() {
+                    ticket.delivered();
+                }
+            }
+        }
         if let Some(reply) = self.reply.take() {
             // The sender may be gone: its client hung up.
-            let _ = reply.verdict.send(Verdict::from_number(*self.worst.get_mut()));
+            let _ = reply.verdict.send(worst);
         }
     }
 }
@@ -219,10 +288,8 @@ mod tests {
             (vec![Some(Verdict::Taken), None], Verdict::Undelivered),
         ] {
             let room = room(1000);
-            let mut held = room.hold(10, 1).unwrap();
-            let (tx, mut charge) = Charge::pending();
-            held.reply_to(tx);
-            let whole = held.share();
+            let (reply, mut charge) = Charge::pending();
+            let whole = room.hold(10, 1).unwrap().answering(reply).share();
             let shares: Vec<_> = ends.iter().map(|_| whole.another()).collect();
             whole.settle(Verdict::Taken);
             assert!(room.used() > 0);

@@ -7,18 +7,21 @@ use tokio::time::{Instant, sleep};
 
 use super::backoff::Backoff;
 use super::batch::Batch;
+use super::burial::said;
 use super::charge::Verdict;
 use super::meter::{Loss, Meter};
 use super::stop::Stop;
-use crate::config::spec::RetrySpec;
-use crate::exporter::outcome::printable;
+use crate::config::spec::{OnExhausted, RetrySpec};
+use crate::dead_letter::DeadLetter;
 use crate::exporter::{Exporter, Failure, Outcome};
 
 /// Who answers for a batch that cannot be delivered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answerable {
-    /// The destination: it was acknowledged, so that giving up is a loss.
+    /// The destination: it was acknowledged and is only in memory, so that giving up is a loss.
     Here,
+    /// The durable queue: what is not delivered stays in it.
+    Log,
     /// The sender: it waits for the verdict and may come again.
     Sender,
 }
@@ -32,6 +35,8 @@ pub struct Courier {
     pub retry: RetrySpec,
     /// Who answers for what is given up.
     pub answerable: Answerable,
+    /// The file for what cannot be delivered.
+    pub dead_letter: Option<DeadLetter>,
     /// The account.
     pub meter: Arc<Meter>,
     /// When to stop.
@@ -44,20 +49,24 @@ enum End {
     Refused(Failure),
     Exhausted(Failure),
     Stopped,
+    /// The destination ends, and the log has the records: nothing is lost, and nothing has to be tried.
+    Left,
     /// All its senders have hung up: they still have the records.
     Abandoned,
 }
 
 impl Courier {
-    /// Delivers a batch or gives it up; either way it is accounted for and its room is free again.
-    pub async fn deliver(&self, batch: Batch) {
+    /// Delivers a batch or gives it up; either way it is accounted for, and its place is free again unless a durable
+    /// queue keeps it.
+    pub async fn deliver(&self, batch: Batch) -> Verdict {
         let end = tokio::select! {
             biased;
             () = self.stop.deadline() => End::Stopped,
             end = self.carry(&batch) => end,
         };
-        let verdict = self.account(&batch, end);
+        let verdict = self.account(&batch, end).await;
         batch.settle(verdict);
+        verdict
     }
 
     async fn carry(&self, batch: &Batch) -> End {
@@ -67,6 +76,7 @@ impl Courier {
         };
         let started = Instant::now();
         let mut backoff = Backoff::new(&self.retry);
+        let mut is_kept = false;
         loop {
             let begun = Instant::now();
             let result = self.exporter.attempt(batch.signal, &frames).await;
@@ -79,7 +89,19 @@ impl Courier {
             if self.answerable == Answerable::Sender && !batch.is_awaited() {
                 return End::Abandoned;
             }
-            let Some(wait) = backoff.wait(started.elapsed(), failure.after()) else { return End::Exhausted(failure) };
+            let wait = match backoff.wait(started.elapsed(), failure.after()) {
+                Some(wait) => wait,
+                None if self.keeps_on() => {
+                    if !std::mem::replace(&mut is_kept, true) {
+                        self.tell_kept(batch, &failure);
+                    }
+                    backoff.keep_on(failure.after())
+                }
+                None => return End::Exhausted(failure),
+            };
+            if self.leaves() {
+                return End::Left;
+            }
             tracing::warn!(
                 exporter = self.meter.exporter(),
                 records = batch.records,
@@ -87,22 +109,41 @@ impl Courier {
                 "delivery failed and will be tried again: {failure}"
             );
             self.pause(wait).await;
+            if self.leaves() {
+                return End::Left;
+            }
         }
     }
 
+    /// Whether a batch is tried again for ever.
+    fn keeps_on(&self) -> bool {
+        self.answerable != Answerable::Sender && self.retry.on_exhausted == OnExhausted::Keep
+    }
+
+    fn tell_kept(&self, batch: &Batch, failure: &Failure) {
+        let (exporter, records, every) = (self.meter.exporter(), batch.records, self.retry.max_interval);
+        let why = said(failure);
+        tracing::error!(exporter, records, "they are kept in the queue and tried every {every:?}: {why}");
+    }
+
+    /// Whether what fails now is left in the log for the next start.
+    pub(super) fn leaves(&self) -> bool {
+        self.answerable == Answerable::Log && self.stop.is_asked()
+    }
+
     /// Waits. A wait that a shutdown comes into ends at once, since there may be no time for another try.
-    async fn pause(&self, wait: Duration) {
+    pub(super) async fn pause(&self, wait: Duration) {
         let rest = sleep(wait);
         match self.stop.is_asked() {
             true => rest.await,
             false => tokio::select! {
                 () = rest => {}
-                () = self.stop.asked() => {}
+                _ = self.stop.asked() => {}
             },
         }
     }
 
-    fn account(&self, batch: &Batch, end: End) -> Verdict {
+    async fn account(&self, batch: &Batch, end: End) -> Verdict {
         let (signal, records, exporter) = (batch.signal, batch.records, self.meter.exporter());
         match end {
             End::Delivered(outcome) => {
@@ -114,32 +155,40 @@ impl Courier {
                 Verdict::Taken
             }
             End::Refused(failure) => {
-                self.meter.gave_up(signal, records);
-                self.meter.lost(signal, records, Loss::RefusedByPeer);
-                tracing::error!(exporter, records, "dropped, since the peer refused for good: {}", said(&failure));
-                Verdict::Refused
+                tracing::error!(exporter, records, "given up, since the peer refused for good: {}", said(&failure));
+                self.bury(batch, Loss::RefusedByPeer, &failure).await
             }
             End::Exhausted(failure) => {
                 tracing::error!(exporter, records, "given up after the last attempt: {}", said(&failure));
-                self.give_up(batch, Loss::RetriesExhausted)
+                match self.answerable {
+                    Answerable::Sender => self.return_to_sender(batch),
+                    _ if self.retry.on_exhausted == OnExhausted::DeadLetter => {
+                        self.bury(batch, Loss::RetriesExhausted, &failure).await
+                    }
+                    _ => self.lose(batch, Loss::RetriesExhausted),
+                }
             }
-            End::Abandoned => self.give_up(batch, Loss::RetriesExhausted),
-            End::Stopped => {
-                tracing::error!(exporter, records, "given up, since the time for the shutdown is over");
-                self.give_up(batch, Loss::Shutdown)
-            }
+            End::Abandoned => self.return_to_sender(batch),
+            End::Left => Verdict::Undelivered,
+            End::Stopped => match self.answerable {
+                Answerable::Log => Verdict::Undelivered,
+                Answerable::Sender => self.return_to_sender(batch),
+                Answerable::Here => {
+                    tracing::error!(exporter, records, "given up, since the time for the shutdown is over");
+                    self.lose(batch, Loss::Shutdown)
+                }
+            },
         }
     }
 
-    fn give_up(&self, batch: &Batch, loss: Loss) -> Verdict {
+    pub(super) fn lose(&self, batch: &Batch, loss: Loss) -> Verdict {
         self.meter.gave_up(batch.signal, batch.records);
-        if self.answerable == Answerable::Here {
-            self.meter.lost(batch.signal, batch.records, loss);
-        }
+        self.meter.lost(batch.signal, batch.records, loss);
+        Verdict::Refused
+    }
+
+    fn return_to_sender(&self, batch: &Batch) -> Verdict {
+        self.meter.gave_up(batch.signal, batch.records);
         Verdict::Undelivered
     }
-}
-
-fn said(failure: &Failure) -> String {
-    printable(&failure.to_string())
 }

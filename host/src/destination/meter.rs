@@ -8,6 +8,7 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::data::Signal;
 use crate::exporter::{Failure, Outcome};
+use crate::queue::Tallies;
 use crate::telemetry::metrics::{AttemptLabels, ExporterLabels, LossLabels, Metrics, PerSignal};
 
 /// Why records ended at a destination.
@@ -74,6 +75,8 @@ pub struct Meter {
     attempt_seconds: Histogram,
     queue_bytes: Gauge,
     queue_records: Gauge,
+    recovered: Counters,
+    kept: Counters,
 }
 
 impl Meter {
@@ -99,6 +102,8 @@ impl Meter {
             attempt_seconds: metrics.exporter_attempt_seconds.get_or_create_owned(&labels),
             queue_bytes: metrics.exporter_queue_size.get_or_create_owned(&labels),
             queue_records: metrics.exporter_queue_records.get_or_create_owned(&labels),
+            recovered: Counters::new(&metrics.exporter_recovered, &labels),
+            kept: Counters::new(&metrics.exporter_kept, &labels),
         }
     }
 
@@ -119,7 +124,23 @@ impl Meter {
         self.queue_records.dec_by(records as i64);
     }
 
-    /// Records found the queue full.
+    /// A durable queue was opened with so much in it.
+    pub fn recovered(&self, found: &Tallies) {
+        found.iter().for_each(|(signal, tally)| self.recovered.add(signal, tally.records));
+    }
+
+    /// The durable queue was closed with so much in it.
+    pub fn kept(&self, left: &Tallies) {
+        left.iter().for_each(|(signal, tally)| self.kept.add(signal, tally.records));
+    }
+
+    /// The durable queue is not this process's any more, and nobody else shows what is in it.
+    pub fn forget_queue(&self) {
+        self.queue_bytes.set(0);
+        self.queue_records.set(0);
+    }
+
+    /// Records found the queue full, or it could not be written.
     pub fn turned_away(&self, signal: Signal, records: u64) {
         self.enqueue_failed.add(signal, records);
     }

@@ -1,12 +1,18 @@
 //! Destinations with real exporters, before real servers.
 
 mod charging;
+mod durable;
 mod ending;
 mod merging;
 mod retrying;
 
+use std::path::Path;
 use std::time::Duration;
 
+use super::charge::ENTRY_BYTES;
+use super::stop::Manner;
+use crate::config::spec::{Encoding, ExporterSpec, OnExhausted, QueueSpec, TargetSpec};
+use crate::exporter::Exporter;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message;
@@ -32,12 +38,21 @@ fn spec(client: OtlpClientSpec) -> ExporterSpec {
             initial_interval: Duration::from_millis(20),
             max_interval: Duration::from_millis(40),
             max_elapsed_time: Duration::ZERO,
+            on_exhausted: OnExhausted::Drop,
         },
+        dead_letter: None,
     }
 }
 
 fn start(spec: &ExporterSpec, metrics: &Metrics) -> Arc<Destination> {
-    Destination::start(ID, spec, &[Handle::current()], metrics).unwrap()
+    start_on(spec, &[Handle::current()], metrics, &Arc::default())
+}
+
+fn start_on(spec: &ExporterSpec, shards: &[Handle], metrics: &Metrics, queues: &Arc<Queues>) -> Arc<Destination> {
+    let site = Site { shards, metrics, queues, dead_letters: &DeadLetters::default() };
+    let destination = Destination::build(ID, spec, site).unwrap();
+    destination.serve();
+    destination
 }
 
 /// The account of the test's exporter for spans.
@@ -77,7 +92,7 @@ fn attempts(metrics: &Metrics, outcome: &'static str) -> u64 {
 }
 
 async fn drain(destination: &Destination, time: Duration) {
-    destination.drain(Instant::now() + time).await;
+    destination.drain(End { deadline: Instant::now() + time, manner: Manner::Deliver }).await;
 }
 
 const LONG: Duration = Duration::from_secs(20);

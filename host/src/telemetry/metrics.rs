@@ -146,6 +146,15 @@ pub struct CredentialLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of what a durable queue could not do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueueFailureLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `write`, `sync`, `read`, `cursor`, `remove`.
+    pub act: &'static str,
+}
+
 /// Labels of what is counted for a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct PipelineLabels {
@@ -246,6 +255,11 @@ fn attempt_seconds() -> Histogram {
     Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
 }
 
+/// Makes the histogram of commit durations: 100 µs to 10 s.
+fn commit_seconds() -> Histogram {
+    Histogram::new([1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+}
+
 /// A family of histograms; the constructor is a plain function, so that the family can be named.
 pub type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -283,6 +297,17 @@ pub struct Metrics {
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
     pub exporter_credentials: Family<CredentialLabels, Counter>,
+    pub exporter_recovered: PerSignal<ExporterLabels>,
+    pub exporter_kept: PerSignal<ExporterLabels>,
+    pub queue_entries: Family<ExporterLabels, Gauge>,
+    pub queue_disk_bytes: Family<ExporterLabels, Gauge>,
+    pub queue_segments: Family<ExporterLabels, Gauge>,
+    pub queue_oldest_seconds: Family<ExporterLabels, Gauge>,
+    pub queue_syncs: Family<ExporterLabels, Counter>,
+    pub queue_commit_seconds: Histograms<ExporterLabels>,
+    pub queue_failures: Family<QueueFailureLabels, Counter>,
+    pub queue_quarantined: Family<ExporterLabels, Counter>,
+    pub queue_quarantined_bytes: Family<ExporterLabels, Counter>,
     pub reloads: Family<ReloadLabels, Counter>,
     pub generation: Family<PipelineLabels, Gauge>,
 }
@@ -372,6 +397,25 @@ impl Metrics {
                 "sluicebox_exporter_credential_reloads",
                 "Certificates, secrets and tokens of an exporter that were read anew, by what became of them"
             ),
+            queue_entries: family!("sluicebox_queue_entries", "Requests that wait in a durable queue"),
+            queue_disk_bytes: family!("sluicebox_queue_disk_bytes", "Bytes that a durable queue takes on its disk"),
+            queue_segments: family!("sluicebox_queue_segments", "Files that hold the requests of a durable queue"),
+            queue_oldest_seconds: family!(
+                "sluicebox_queue_oldest_age_seconds",
+                "Age of the oldest request in a durable queue"
+            ),
+            queue_syncs: family!("sluicebox_queue_syncs", "Times that a durable queue brought requests to the disk"),
+            queue_commit_seconds: histograms!(
+                "sluicebox_queue_commit_duration_seconds",
+                "Wall time of writing a group of requests to a durable queue, and of bringing it to the disk",
+                commit_seconds
+            ),
+            queue_failures: family!("sluicebox_queue_failures", "What a durable queue could not do, by its act"),
+            queue_quarantined: family!(
+                "sluicebox_queue_damaged_places",
+                "Places in a durable queue that could not be read"
+            ),
+            queue_quarantined_bytes: family!("sluicebox_queue_damaged_bytes", "Bytes in those places"),
             reloads: family!("sluicebox_reloads", "Reloads, by outcome"),
             generation: family!("sluicebox_pipeline_generation", "The generation that a pipeline runs, counted from 1"),
             receiver_accepted: PerSignal::register(registry, "otelcol_receiver_accepted", "Records that were taken"),
@@ -395,6 +439,16 @@ impl Metrics {
                 registry,
                 "otelcol_exporter_enqueue_failed",
                 "Records that found the exporter's queue full",
+            ),
+            exporter_recovered: PerSignal::register(
+                registry,
+                "sluicebox_exporter_recovered",
+                "Records that lay in the exporter's durable queue when it was opened",
+            ),
+            exporter_kept: PerSignal::register(
+                registry,
+                "sluicebox_exporter_kept",
+                "Records that stayed in the exporter's durable queue when it was closed",
             ),
             exporter_rejected: PerSignal::register(
                 registry,

@@ -18,6 +18,8 @@ use super::summary;
 use crate::admin::{Board, Serving};
 use crate::config::spec::PluginSource;
 use crate::config::{Loaded, Problems, diff};
+use crate::destination::queues::Left;
+use crate::destination::stop::Manner;
 use crate::shard::Shards;
 use crate::watch::WatchSet;
 
@@ -78,7 +80,7 @@ impl Running {
             board,
             retiring: JoinSet::new(),
         };
-        let prepared = running.complete(first)?;
+        let prepared = running.complete(first).await?;
         running.swap(prepared);
         Ok(running)
     }
@@ -102,14 +104,14 @@ impl Running {
             self.receivers.look().await;
             return Ok(None);
         }
-        self.complete(next).map(Some)
+        self.complete(next).await.map(Some)
     }
 
     /// Builds and binds what the generation needs beside its pipelines.
-    fn complete(&self, generation: Generation) -> Result<Prepared, Obstacle> {
+    async fn complete(&self, generation: Generation) -> Result<Prepared, Obstacle> {
         let metrics = &self.workshop.metrics;
         let bound = self.receivers.bind(&generation, metrics)?;
-        let destinations = self.destinations.next(&generation.spec, &self.handles, metrics)?;
+        let destinations = self.destinations.next(&generation.spec, &self.handles, metrics).await?;
         Ok(Prepared { generation, destinations, bound })
     }
 
@@ -117,6 +119,7 @@ impl Running {
     pub(super) fn swap(&mut self, prepared: Prepared) {
         let Prepared { generation, destinations, bound } = prepared;
         self.warn_of_what_needs_a_restart(&generation);
+        destinations.serve();
         let (lease, ends) = mpsc::channel(1);
         let handover = Handover {
             generation: &generation,
@@ -128,10 +131,11 @@ impl Running {
         let retired = self.receivers.swap(&handover, bound);
         drop(handover);
         self.workshop.forget_all_but(&generation);
-        let old_destinations = self.destinations.without(&destinations);
+        let old_destinations = self.destinations.retired_by(&destinations);
         let old_lease = std::mem::replace(&mut self.lease, ends);
         let patience = generation.spec.service.shutdown_timeout;
-        self.retiring.spawn(retire(retired, old_lease, old_destinations, patience));
+        let board = Arc::clone(&self.board);
+        self.retiring.spawn(retire(retired, old_lease, old_destinations, patience, board));
         while self.retiring.try_join_next().is_some() {}
         self.destinations = destinations;
         self.generation = Arc::new(generation);
@@ -155,6 +159,7 @@ impl Running {
         let receivers = self.receivers.status();
         summary::log(&self.generation, &receivers);
         self.board.listen(receivers);
+        self.board.reclaim(self.destinations.dirs());
         self.board.serve(Serving {
             generation: self.generation.number,
             pipelines: self.generation.status(),
@@ -192,7 +197,7 @@ impl Running {
         // Half of the time at most for clients, so that delivery has the other half.
         self.receivers.retire().drain(patience / 2).await;
         let left = |end: Instant| end.saturating_duration_since(Instant::now());
-        destinations::drain(self.destinations.all(), left(end)).await;
+        destinations::drain(self.destinations.all(), Manner::Deliver, left(end)).await.iter().for_each(tell_kept);
         while let Ok(Some(_)) = timeout(left(end), self.retiring.join_next()).await {}
         for task in self.shards.shutdown(end.max(Instant::now() + Duration::from_secs(1))).await {
             tracing::warn!(shard = task.shard, "{} × `{}` was cut off", task.count, task.task);
@@ -200,17 +205,39 @@ impl Running {
     }
 }
 
+fn tell_kept(left: &Left) {
+    let Left { exporter, dir, bytes, records } = left;
+    let dir = dir.display();
+    tracing::info!("{records} records ({bytes} bytes) of exporter {exporter} are kept in {dir} for the next start");
+}
+
 /// Ends what only an old generation used, once its last request is through.
 async fn retire(
     retired: Retired,
     mut lease: mpsc::Receiver<Infallible>,
-    destinations: Vec<Arc<crate::destination::Destination>>,
+    old: destinations::Retired,
     patience: Duration,
+    board: Arc<Board>,
 ) {
-    retired.drain(patience).await;
-    // Requests have deadlines of their own; should one hang all the same, its destination ends under it.
-    let _ = timeout(patience, lease.recv()).await;
-    destinations::drain(destinations, patience).await;
+    let requests = async {
+        retired.drain(patience).await;
+        // Requests have deadlines of their own; should one hang all the same, its destination ends under it.
+        let _ = timeout(patience, lease.recv()).await;
+    };
+    // At once, since the next generation delivers from the same queues; requests that are under way still get in.
+    let handing_over = destinations::drain(old.handed_over, Manner::HandOver, patience);
+    // Nobody took over if the process ends.
+    let ((), kept) = tokio::join!(requests, handing_over);
+    kept.iter().for_each(tell_kept);
+    for left in destinations::drain(old.ended, Manner::Deliver, patience).await {
+        let Left { exporter, dir, bytes, records } = &left;
+        let dir = dir.display();
+        tracing::warn!(
+            "exporter {exporter} is gone, and {records} records ({bytes} bytes) stay in its durable queue {dir}: bring \
+             it back, or see `sluicebox queue`"
+        );
+        board.leave(left.into());
+    }
 }
 
 /// Everything that a generation is built from.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -117,6 +119,31 @@ fn f79_a_transform_s_poison_passes_unchanged_and_the_rest_is_changed() {
             names.iter().copied().map(|name| if name == "poison" { name } else { "renamed" }).collect();
         assert_eq!(runtime.block_on(rig.names(&named(names))), expected);
     });
+}
+
+#[tokio::test]
+async fn f79_every_data_point_of_a_poison_metric_is_poison_and_its_neighbours_are_not() {
+    let point = || NumberDataPoint { time_unix_nano: 1, ..NumberDataPoint::default() };
+    let gauge = |(name, points): (&str, usize)| Metric {
+        name: name.to_owned(),
+        data: Some(metric::Data::Gauge(Gauge { data_points: std::iter::repeat_with(point).take(points).collect() })),
+        ..Metric::default()
+    };
+    // Two resources, so that the columns of their level are cut as well.
+    let resources = [[("long one", 3), ("poison", 2)], [("a", 2), ("poison", 1)]].map(|metrics| ResourceMetrics {
+        scope_metrics: vec![ScopeMetrics { metrics: metrics.map(gauge).into(), ..ScopeMetrics::default() }],
+        ..ResourceMetrics::default()
+    });
+    let request = ExportMetricsServiceRequest { resource_metrics: resources.into() };
+    let spec = step_with("misbehaves", OnError::Drop, json!({}), |context| context.signal = Signal::Metrics);
+    let rig = Rig::try_new(Signal::Metrics, vec![spec]).await;
+    let rig = rig.unwrap_or_else(|(_, fault)| panic!("{fault:?}"));
+    let outcome = rig.run(&request.encode_to_vec().into()).await.unwrap();
+    assert_eq!(outcome.drops, [crate::chain::Drops { step: 0, reason: DropReason::Fault, records: 3 }]);
+    let left = ExportMetricsServiceRequest::decode(outcome.payload.unwrap().bytes).unwrap();
+    let metrics = left.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics[0].metrics);
+    let names: Vec<&str> = metrics.map(|metric| metric.name.as_str()).collect();
+    assert!(names.contains(&"long one") && names.contains(&"a") && !names.contains(&"poison"), "{names:?}");
 }
 
 #[tokio::test]

@@ -2,16 +2,18 @@
 
 use crate::config::raw;
 use crate::config::report::{Report, Spot};
-use crate::config::spec::{BatchSpec, QueueSpec, RetrySpec};
+use crate::config::spec::{BatchSpec, OnExhausted, QueueSpec, RetrySpec};
 
-use super::{some_bytes, some_time};
+use super::{durable, some_bytes, some_time};
 
 pub(super) fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueSpec {
     match raw {
         raw::Queue::Bounded(raw::BoundedQueue { memory }) => {
+            durable::not_durable(report, spot);
             QueueSpec::Memory { max_bytes: some_bytes(report, &spot.key("memory"), memory) }
         }
         raw::Queue::Memory => queue(report, spot, raw::Queue::Bounded(raw::BoundedQueue::default())),
+        raw::Queue::Durable(raw) => QueueSpec::Durable(durable::durable(report, spot, &raw)),
         raw::Queue::None => QueueSpec::None,
     }
 }
@@ -35,7 +37,7 @@ pub(super) fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> Batch
     }
 }
 
-pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry) -> RetrySpec {
+pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry, on_exhausted: OnExhausted) -> RetrySpec {
     if raw.max_interval.0 < raw.initial_interval.0 {
         let key = if report.is_given(&spot.key("max_interval")) { "max_interval" } else { "initial_interval" };
         let what =
@@ -47,5 +49,6 @@ pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry) -> Retry
         initial_interval: some_time(report, &spot.key("initial_interval"), raw.initial_interval),
         max_interval: some_time(report, &spot.key("max_interval"), raw.max_interval),
         max_elapsed_time: raw.max_elapsed_time.0,
+        on_exhausted,
     }
 }

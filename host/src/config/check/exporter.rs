@@ -18,7 +18,7 @@ use crate::data::Signal;
 
 use super::credential::credential;
 use super::tls::tls;
-use super::{Declared, at_least_one, delivery, resolve, some_bytes, some_time, type_of, unknown_type};
+use super::{Declared, at_least_one, delivery, exhausted, resolve, some_bytes, some_time, type_of, unknown_type};
 
 /// The types of exporters; `otlp` and `otlphttp` in the spellings of older and newer collectors.
 pub(in crate::config) const TYPES: [&str; 6] = ["otlp", "otlp_grpc", "otlphttp", "otlp_http", "file", "debug"];
@@ -57,11 +57,15 @@ fn with<T: Delivered + serde::de::DeserializeOwned>(
     let raw: T = report.read(spot)?;
     let target = target(report, &raw);
     let (queue, batch, retry) = raw.delivery();
+    let queue = delivery::queue(report, &spot.key("queue"), queue.clone());
+    let dead_letter = exhausted::dead_letter(report, spot, raw.dead_letter());
+    let on_exhausted = exhausted::on_exhausted(report, spot, retry.on_exhausted, &queue, dead_letter.is_some());
     Some(ExporterSpec {
         target,
-        queue: delivery::queue(report, &spot.key("queue"), *queue),
+        queue,
         batch: delivery::batch(report, &spot.key("batch"), batch),
-        retry: delivery::retry(report, &spot.key("retry_on_failure"), retry),
+        retry: delivery::retry(report, &spot.key("retry_on_failure"), retry, on_exhausted),
+        dead_letter,
     })
 }
 

@@ -7,10 +7,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::durable::{DurableQueue, EitherQueue};
 use crate::config::value::{Size, Time};
 
 /// What holds requests between their acknowledgement and their delivery.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::config) enum Queue {
     /// Acknowledged when it is in memory: `{memory: 64MiB}`.
@@ -21,6 +22,9 @@ pub(in crate::config) enum Queue {
     /// Acknowledged when it is in memory.
     #[serde(untagged)]
     Bounded(BoundedQueue),
+    /// Acknowledged when it is on the disk: `{durable: ./var/backend}`.
+    #[serde(untagged)]
+    Durable(DurableQueue),
 }
 
 /// A queue in memory.
@@ -53,12 +57,12 @@ impl<'de> Deserialize<'de> for Queue {
                 match text {
                     "memory" => Ok(Queue::Memory),
                     "none" => Ok(Queue::None),
-                    _ => Err(E::unknown_variant(text, &["memory", "none", "{memory: 64MiB}"])),
+                    _ => Err(E::unknown_variant(text, &["memory", "none", "{memory: 64MiB}", "{durable: ./folder}"])),
                 }
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Queue, A::Error> {
-                BoundedQueue::deserialize(MapAccessDeserializer::new(map)).map(Queue::Bounded)
+                EitherQueue::deserialize(MapAccessDeserializer::new(map)).map(Queue::from)
             }
         }
 
@@ -97,13 +101,34 @@ pub(in crate::config) struct Retry {
     pub initial_interval: Time,
     /// Longest wait.
     pub max_interval: Time,
-    /// After how long a request is given up, and counted as dropped. 0: never.
+    /// After how long a request is given up. 0: never.
     pub max_elapsed_time: Time,
+    /// What becomes of it then. Default: `keep` behind a durable queue, else `dead_letter` if there is a file for it,
+    /// else `drop`.
+    pub on_exhausted: Option<OnExhausted>,
+}
+
+/// What becomes of a request that is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum OnExhausted {
+    /// It stays in the queue, and is tried again for ever.
+    Keep,
+    /// It is written to the exporter's `dead_letter` file, and counted as dropped.
+    DeadLetter,
+    /// It is dropped, and counted.
+    Drop,
 }
 
 impl Default for Retry {
     fn default() -> Self {
         let seconds = |s| Time(std::time::Duration::from_secs(s));
-        Retry { enabled: true, initial_interval: seconds(5), max_interval: seconds(30), max_elapsed_time: seconds(300) }
+        Retry {
+            enabled: true,
+            initial_interval: seconds(5),
+            max_interval: seconds(30),
+            max_elapsed_time: seconds(300),
+            on_exhausted: None,
+        }
     }
 }

@@ -24,11 +24,18 @@ macro_rules! exporter {
             pub batch: Batch,
             /// How failures are retried.
             pub retry_on_failure: Retry,
+            /// A file for what the target refuses for good, and for what is given up if `on_exhausted` says so: OTLP
+            /// JSON lines. Left out: it is dropped, and counted.
+            pub dead_letter: Option<String>,
         }
 
         impl Delivered for $name {
             fn delivery(&self) -> (&Queue, &Batch, &Retry) {
                 (&self.queue, &self.batch, &self.retry_on_failure)
+            }
+
+            fn dead_letter(&self) -> Option<&str> {
+                self.dead_letter.as_deref()
             }
         }
     };
@@ -38,6 +45,8 @@ macro_rules! exporter {
 pub(in crate::config) trait Delivered {
     /// What lies between the pipeline and the target.
     fn delivery(&self) -> (&Queue, &Batch, &Retry);
+    /// The file for what cannot be delivered.
+    fn dead_letter(&self) -> Option<&str>;
 }
 
 exporter! {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::DurableSpec;
+
 /// What holds requests between acknowledgement and delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub enum QueueSpec {
@@ -10,6 +12,8 @@ pub enum QueueSpec {
         /// Bytes of encoded requests, over all shards.
         max_bytes: usize,
     },
+    /// Acknowledged when it is on the disk.
+    Durable(DurableSpec),
     /// Acknowledged when it is delivered.
     None,
 }
@@ -37,6 +41,20 @@ pub struct RetrySpec {
     pub initial_interval: Duration,
     /// Longest wait. Default 30 s.
     pub max_interval: Duration,
-    /// After how long a request is given up, counted as dropped; zero: never. Default 300 s.
+    /// After how long a request is given up; zero: never. Default 300 s.
     pub max_elapsed_time: Duration,
+    /// What becomes of a request that is given up. Default: `Keep` behind a durable queue, else `DeadLetter` if there
+    /// is a file for it, else `Drop`.
+    pub on_exhausted: OnExhausted,
+}
+
+/// What becomes of records that were tried for as long as they may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExhausted {
+    /// They stay in the queue and are tried again, for ever, every `max_interval`.
+    Keep,
+    /// They are written to the exporter's dead-letter file, and counted as dropped.
+    DeadLetter,
+    /// They are dropped, and counted.
+    Drop,
 }

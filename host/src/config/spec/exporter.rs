@@ -19,6 +19,8 @@ pub struct ExporterSpec {
     pub batch: BatchSpec,
     /// How failures are retried.
     pub retry: RetrySpec,
+    /// The file for records that cannot be delivered, absolute; none: they are only counted.
+    pub dead_letter: Option<PathBuf>,
 }
 
 /// What a destination writes to.

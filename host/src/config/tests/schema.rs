@@ -37,6 +37,7 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "receivers: {otlp: {protocols: {http: {tls: {cert_file: a, key_file: b, client_auth: optional}}}}}",
         "receivers: {otlp: {protocols: {http: {auth: {bearer: {tokens: [a]}}, cors: {allowed_origins: ['*']}}}}}",
         "exporters: {otlp: {queue: none}, otlphttp/a: {queue: {memory: 1MiB}, timeout: 1m30s, max_in_flight: 3}}",
+        "exporters: {otlp: {queue: {durable: x}}, otlphttp/b: {queue: {durable: b, sync: {interval: 1s}, max_age: 1h}}}",
         "service: {shards: \"${env:N}\", pipelines: {logs/a: {receivers: [a], exporters: [b]}}}",
     ] {
         let errors: Vec<String> = validator.iter_errors(&as_json(good)).map(|e| e.to_string()).collect();
@@ -51,7 +52,9 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "processors: {drop/a: {config: {rule: {rat: 1}}}}",
         "receivers: {otlp: {protocols: {grpc: {tls: {client_auth: maybe}}}}}",
         "receivers: {otlp: {protocols: {grpc: {cors: {allowed_origins: ['*']}}}}}",
-        "exporters: {otlp: {queue: {durable: x}}}",
+        "exporters: {otlp: {queue: {disk: x}}}",
+        "exporters: {otlp: {queue: {durable: x, sync: never}}}",
+        "exporters: {otlp: {queue: {durable: x, memory: 1MiB}}}",
         "exporters: {otlp: {compression: lz4}}",
         "exporters: {otlp: {timeout: soon}}",
         "service: {shards: many}",

@@ -101,7 +101,7 @@ async fn each_shard_has_a_lane_of_its_own() {
     let metrics = Metrics::default();
     let mut spec = spec(client(&peer.url));
     spec.batch.min_records = 2;
-    let destination = Destination::start(ID, &spec, &shards, &metrics).unwrap();
+    let destination = start_on(&spec, &shards, &metrics, &Arc::default());
     for shard in [0, 1, 0, 1] {
         let _ = destination.offer(shard, spans(&[if shard == 0 { "even" } else { "odd" }])).unwrap();
     }
@@ -142,7 +142,7 @@ async fn a_file_has_one_lane_for_all_shards() {
     let mut spec = spec(client("http://unused"));
     spec.target = TargetSpec::File(FileSpec { path: path.clone(), compression: Compression::None, rotation: None });
     let shards = [Handle::current(), Handle::current()];
-    let destination = Destination::start(ID, &spec, &shards, &metrics).unwrap();
+    let destination = start_on(&spec, &shards, &metrics, &Arc::default());
     for shard in 0..10 {
         let _ = destination.offer(shard, spans(&["a"])).unwrap();
     }
@@ -179,7 +179,7 @@ async fn lanes_work_on_runtimes_of_their_own() {
     let runtimes = [runtime(), runtime()];
     let shards: Vec<_> = runtimes.iter().map(|runtime| runtime.handle().clone()).collect();
     let metrics = Metrics::default();
-    let destination = Destination::start(ID, &spec(client(&peer.url)), &shards, &metrics).unwrap();
+    let destination = start_on(&spec(client(&peer.url)), &shards, &metrics, &Arc::default());
     let senders = (0..2).map(|shard| {
         let destination = destination.clone();
         shards[shard].spawn(async move {
