@@ -19,7 +19,7 @@ mod routes;
 pub mod status;
 #[cfg(test)]
 mod tests;
-mod timestamp;
+pub(crate) mod timestamp;
 
 use std::io;
 use std::net::SocketAddr;

@@ -5,6 +5,7 @@
 
 mod bench;
 mod plugin;
+mod queue;
 mod run;
 mod schema;
 mod validate;
@@ -24,6 +25,7 @@ Examples:
   sluicebox validate pipelines/                Check every file of a folder
   sluicebox plugin new drop-probes             Write a plugin
   sluicebox plugin inspect drop                See what a plugin reads, and what config it takes
+  sluicebox queue inspect ./var/backend        See what waits in a durable queue
 
 Environment:
   SLUICEBOX_LOG  What is logged, instead of -v and -q: `warn,sluicebox::plugin=debug`
@@ -57,6 +59,8 @@ enum Verb {
     Schema(schema::Schema),
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    #[command(subcommand)]
+    Queue(queue::Queue),
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -93,6 +97,7 @@ impl Cli {
             Verb::Validate(validate) => validate.run(),
             Verb::Schema(schema) => schema.run(),
             Verb::Plugin(plugin) => plugin.run(),
+            Verb::Queue(queue) => queue.run(),
             Verb::Bench(bench) => bench.run(),
         }
     }

@@ -26,7 +26,7 @@ mod tree;
 mod value;
 
 pub use diff::{Changes, Diff, diff};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_text};
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use schema::{PluginSchema, schema};
 pub use spec::Spec;

@@ -12,14 +12,19 @@
 //! without a deadline. A network target has one lane a shard; a file and the console have one lane in all.
 
 pub mod backoff;
+pub mod balance;
 pub mod batch;
 mod build;
 mod burial;
 pub mod charge;
+pub mod circuit;
 pub mod delivery;
+pub mod ends;
 pub mod lane;
 pub mod meter;
+pub mod names;
 pub mod queues;
+pub mod route;
 pub mod source;
 pub mod stop;
 
@@ -64,6 +69,7 @@ pub struct Destination {
     way: Way,
     meter: Arc<Meter>,
     answerable: Answerable,
+    endpoints: Vec<String>,
     stop: StopTx,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -187,6 +193,11 @@ impl Destination {
     /// The id of its exporter.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The URLs that it sends to, as the metrics name them.
+    pub fn endpoints(&self) -> &[String] {
+        &self.endpoints
     }
 
     /// Bytes that it holds: queued, merged or being sent.

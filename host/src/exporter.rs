@@ -13,6 +13,7 @@ pub mod access;
 pub mod answer;
 pub mod auth;
 pub mod calendar;
+pub mod clients;
 pub mod compress;
 pub mod connector;
 pub mod debug;

@@ -47,6 +47,7 @@ pub mod shared;
 pub mod state;
 pub mod stored;
 pub mod tally;
+pub mod view;
 pub mod walk;
 pub mod writer;
 

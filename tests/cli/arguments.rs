@@ -16,7 +16,7 @@ fn here() -> &'static Path {
 
 #[test]
 fn a_wrong_command_line_exits_with_2_and_says_how_it_goes() {
-    let wrong: [&[&str]; 11] = [
+    let wrong: [&[&str]; 14] = [
         &[],
         &["dance"],
         &["run"],
@@ -28,6 +28,9 @@ fn a_wrong_command_line_exits_with_2_and_says_how_it_goes() {
         &["plugin", "new", "Not A Name"],
         &["plugin", "new", "a", "--kind", "router"],
         &["plugin", "inspect", "drop", "--signal", "profiles"],
+        &["queue", "export", "q"],
+        &["queue", "drain", "q"],
+        &["queue", "drain", "q", "--endpoint", "http://a:1", "--config", "p.yaml", "--exporter", "otlp"],
     ];
     for arguments in wrong {
         let ran = sluicebox(here(), arguments);

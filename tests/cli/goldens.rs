@@ -19,7 +19,7 @@ pub fn assert_golden(name: &str, text: &str) {
 
 #[test]
 fn help_texts_are_as_they_were_agreed() {
-    let verbs: [&[&str]; 12] = [
+    let verbs: [&[&str]; 16] = [
         &[],
         &["run"],
         &["validate"],
@@ -29,6 +29,10 @@ fn help_texts_are_as_they_were_agreed() {
         &["plugin", "build"],
         &["plugin", "test"],
         &["plugin", "inspect"],
+        &["queue"],
+        &["queue", "inspect"],
+        &["queue", "export"],
+        &["queue", "drain"],
         &["bench"],
         &["bench", "load"],
         &["bench", "sink"],

@@ -4,6 +4,7 @@ mod arguments;
 mod bench;
 mod goldens;
 mod plugins;
+mod queue;
 mod sluicebox;
 #[cfg(unix)]
 mod toolchain;

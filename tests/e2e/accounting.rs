@@ -73,8 +73,7 @@ async fn every_span_is_accounted_for() {
     let account = settled(&sluicebox, Signal::Traces).await;
     let expected = json!({
         "accepted": 90, "refused": 0, "rejected": 10, "recovered": 0, "kept": 0, "delivered": 60, "given_up": 0,
-        "rejected_by_peers": 0, "dropped": { "filtered": 30 },
-        "dropped_by": { "drop-probes": { "filtered": 30 } },
+        "rejected_by_peers": 0, "dropped": { "filtered": 30 }, "dropped_by": { "drop-probes": { "filtered": 30 } },
     });
     assert_eq!(account, expected);
     assert_law(&sluicebox, Signal::Traces).await;

@@ -34,7 +34,7 @@ fn pipeline(backend: SocketAddr, round: u64) -> String {
         0 => ("processors: { drop: { config: { span.name: nobody } } }", "[drop]"),
         _ => ("", "[]"),
     };
-    let sync = if round % 3 == 0 { "{ interval: 50ms }" } else { "always" };
+    let sync = if round.is_multiple_of(3) { "{ interval: 50ms }" } else { "always" };
     let shards = 1 + round % SHARDS_MAX;
     format!(
         "

@@ -48,6 +48,24 @@ class Sluicebox:
         """Returns when /readyz says yes; raises with the binary's log if it does not in time."""
         self._wait("ready", READY_WITHIN_S, lambda: self._fetch("/readyz") is not None)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def ended(self) -> int | None:
+        """Its exit code, if it has ended."""
+        return self._process.poll()
+
+    def metrics(self) -> "Metrics":
+        """A scrape. Raises if the admin server does not answer: a process that is not there has no metrics."""
+        text = self._fetch("/metrics")
+        if text is None:
+            raise RuntimeError(f"/metrics does not answer; exit code {self.ended()}; see {self._log}")
+        return Metrics(text)
+
     def wait_for_delivery(self, records: int) -> "Metrics":
         """Returns the metrics as soon as exporters have delivered so many records, or when the time is up: then the
         checks on the counters tell what is missing."""
@@ -98,6 +116,10 @@ class Metrics:
         """The sum of a family's samples that have these labels."""
         wanted = labels.items()
         return round(sum(value for name, has, value in self._samples if name == family and wanted <= has.items()))
+
+    def exact(self, family: str) -> float:
+        """The same sum of a whole family, with its fraction."""
+        return sum(value for name, _, value in self._samples if name == family)
 
     def total_of(self, families: re.Pattern) -> int:
         """The sum of all samples of families whose whole name matches."""

@@ -9,13 +9,14 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::status::{
-    DeadTask, ExporterStatus, Health, LeftStatus, PipelineStatus, Readiness, ReceiverStatus, ReloadOutcome,
-    ReloadStatus, SignalTotals, Status,
+    DeadTask, EndpointStatus, ExporterStatus, Health, LeftStatus, PipelineStatus, Readiness, ReceiverStatus,
+    ReloadOutcome, ReloadStatus, SignalTotals, Status,
 };
 use super::timestamp;
 use crate::audit::Audit;
 use crate::data::Signal;
-use crate::telemetry::metrics::{ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
+use crate::destination::circuit::Position;
+use crate::telemetry::metrics::{EndpointLabels, ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
 
 /// Dead tasks that are remembered; the first ones tell the story.
 const DEAD_TASKS_MAX: usize = 32;
@@ -32,6 +33,8 @@ pub struct Serving {
     pub pipelines: Vec<PipelineStatus>,
     /// Ids of its exporters; their queues are read from the metrics.
     pub exporters: Vec<String>,
+    /// The endpoints of those that have some; their circuits are read from the metrics.
+    pub endpoints: BTreeMap<String, Vec<String>>,
 }
 
 /// What the process says about itself. Shared; every method may be called from anywhere and returns at once.
@@ -155,8 +158,11 @@ impl Board {
         let (receivers, last_reload) = (state.receivers.clone(), state.last_reload.clone());
         let left_behind = state.left_behind.clone();
         drop(state);
-        let exporters = serving.iter().flat_map(|serving| &serving.exporters);
-        let exporters: Vec<_> = exporters.map(|id| self.exporter(id)).collect();
+        let exporters = serving.iter().flat_map(|serving| {
+            let endpoints = |id| serving.endpoints.get(id).map(Vec::as_slice).unwrap_or_default();
+            serving.exporters.iter().map(move |id| self.exporter(id, endpoints(id)))
+        });
+        let exporters: Vec<_> = exporters.collect();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: timestamp::rfc3339(self.started_at),
@@ -174,18 +180,27 @@ impl Board {
         }
     }
 
-    fn exporter(&self, id: &str) -> ExporterStatus {
+    fn exporter(&self, id: &str, endpoints: &[String]) -> ExporterStatus {
         let labels = ExporterLabels { exporter: id.to_owned() };
         ExporterStatus {
             id: id.to_owned(),
             queue_bytes: self.metrics.exporter_queue_size.get_or_create_owned(&labels).get(),
             queue_records: self.metrics.exporter_queue_records.get_or_create_owned(&labels).get(),
             capacity: self.metrics.exporter_queue_capacity.get_or_create_owned(&labels).get(),
+            endpoints: endpoints.iter().map(|endpoint| self.endpoint(id, endpoint)).collect(),
             recovered_records: Signal::ALL
                 .map(|x| self.metrics.exporter_recovered.counter(x, &labels).get())
                 .iter()
                 .sum(),
         }
+    }
+
+    fn endpoint(&self, id: &str, endpoint: &str) -> EndpointStatus {
+        let labels = EndpointLabels { exporter: id.to_owned(), endpoint: endpoint.to_owned() };
+        let number = self.metrics.exporter_circuit.get_or_create_owned(&labels).get();
+        let positions = [Position::Closed, Position::HalfOpen];
+        let position = positions.into_iter().find(|position| position.number() == number);
+        EndpointStatus { endpoint: endpoint.to_owned(), circuit: position.unwrap_or(Position::Open).name() }
     }
 }
 

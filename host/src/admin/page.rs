@@ -7,8 +7,8 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, CredentialLabels, DeadLetterLabels, DecisionLabels, ExporterLabels, FaultLabels, GateLabels,
-    LossLabels, Metrics, PipelineLabels, QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels,
+    AttemptLabels, CredentialLabels, DeadLetterLabels, DecisionLabels, EndpointLabels, ExporterLabels, FaultLabels,
+    GateLabels, LossLabels, Metrics, PipelineLabels, QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels,
     RequestLabels, RotationLabels, SearchLabels, StageLabels,
 };
 
@@ -108,6 +108,7 @@ fn touch(metrics: &Metrics) {
     metrics.exporter_credentials.get_or_create_owned(&credential);
     metrics.reloads.get_or_create_owned(&ReloadLabels { outcome: "applied" });
     metrics.generation.get_or_create_owned(&PipelineLabels { pipeline: text() });
+    metrics.exporter_circuit.get_or_create_owned(&EndpointLabels { exporter: text(), endpoint: text() });
     let (pipeline, processor, plugin, plugin_version) = (text(), text(), text(), text());
     let fault = FaultLabels { pipeline, processor, plugin, plugin_version, fault: "trap" };
     metrics.plugin_faults.get_or_create_owned(&fault);

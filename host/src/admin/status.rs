@@ -101,6 +101,17 @@ pub struct ExporterStatus {
     pub capacity: i64,
     /// Records that lay in its durable queue when it was opened.
     pub recovered_records: u64,
+    /// Where it sends to; empty for files and the console.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// One endpoint of a destination.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EndpointStatus {
+    /// `http://backend:4317`.
+    pub endpoint: String,
+    /// `closed` (it works), `half-open` or `open` (it is left alone for a while).
+    pub circuit: &'static str,
 }
 
 /// What an exporter that was removed by a reload left in its durable queue.

@@ -71,7 +71,7 @@ fn serving() -> Serving {
         stages: vec![stage],
         exporters: texts(&["file"]),
     };
-    Serving { generation: 2, pipelines: vec![pipeline], exporters: texts(&["file"]) }
+    Serving { generation: 2, pipelines: vec![pipeline], exporters: texts(&["file"]), endpoints: Default::default() }
 }
 
 #[tokio::test]
@@ -189,7 +189,8 @@ async fn status_tells_what_runs() {
           "queue_bytes": 512,
           "queue_records": 3,
           "capacity": 1024,
-          "recovered_records": 0
+          "recovered_records": 0,
+          "endpoints": []
         }
       ],
       "left_behind": [],

@@ -7,7 +7,7 @@ const DAY_S: u64 = 86_400;
 const ERA_DAYS: u64 = 146_097;
 
 /// RFC 3339, UTC, to the second: `2026-11-21T09:32:09Z`. A clock before 1970 counts as 1970.
-pub(super) fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (year, month, day) = date(seconds / DAY_S);
     let rest = seconds % DAY_S;

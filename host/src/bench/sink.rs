@@ -160,14 +160,14 @@ impl Dealer {
             Err(error) => return tracing::error!(%error, "cannot accept connections"),
         };
         for shard in (0..self.shards.len()).cycle() {
-            // The semaphore is never closed.
-            let Ok(slot) = Arc::clone(&self.shared.slots).acquire_owned().await else { return };
             let accepted = listener.accept().await.and_then(|(stream, _)| {
                 stream.set_nodelay(true)?;
                 stream.into_std()
             });
             match accepted {
                 Ok(stream) => {
+                    // The semaphore is never closed.
+                    let Ok(slot) = Arc::clone(&self.shared.slots).acquire_owned().await else { return };
                     let (shared, ends) = (Arc::clone(&self.shared), self.ends.clone());
                     drop(self.shards.spawn_on(shard, "serve a connection", async move {
                         let _slot = slot;

@@ -11,6 +11,7 @@ mod quarantine;
 mod receiver;
 mod security;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 
@@ -66,8 +67,8 @@ pub(super) fn check(report: &mut Report, env: Env<'_>) -> Spec {
     }
     receiver::clashes(report, &spec, &receivers);
     exporter::clashes(report, &spec, &exporters);
-    quarantine::clashes(report, &spec, &processors);
     durable::clashes(report, &spec, &exporters);
+    quarantine::clashes(report, &spec, &processors, &exporters);
     spec
 }
 

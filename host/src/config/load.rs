@@ -43,6 +43,18 @@ pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
     if problems.is_empty() { Ok(Loaded { spec, files, warnings }) } else { Err(Problems(problems)) }
 }
 
+/// Reads one text as a pipeline file: what a command line says is then what a file would have said.
+///
+/// # Errors
+/// Every problem of it.
+pub fn load_text(text: String, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Problems> {
+    let mut report = Report::default();
+    interpret(&mut report, Source::text(Path::new("command line"), text), env);
+    let spec = check::check(&mut report, env);
+    let (problems, warnings) = report.finish();
+    if problems.is_empty() { Ok(Loaded { spec, files: Vec::new(), warnings }) } else { Err(Problems(problems)) }
+}
+
 /// The files that are meant, each once.
 fn files(report: &mut Report, paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
@@ -86,13 +98,16 @@ fn in_folder(report: &mut Report, folder: &Path) -> Vec<PathBuf> {
 
 /// Reads one file into the report.
 fn read(report: &mut Report, file: &Path, env: Env<'_>) {
-    let mut source = match Source::read(file) {
-        Ok(source) => source,
+    match Source::read(file) {
+        Ok(source) => interpret(report, source, env),
         Err(problem) => {
             report.incomplete = true;
-            return report.add(*problem);
+            report.add(*problem);
         }
-    };
+    }
+}
+
+fn interpret(report: &mut Report, mut source: Source, env: Env<'_>) {
     let (root, flaws) = tree::parse(&source.text, env);
     source.hide(match &root {
         Some(root) => root.secrets(&source.text),
@@ -108,7 +123,7 @@ fn read(report: &mut Report, file: &Path, env: Env<'_>) {
         None if !sound => report.incomplete = true,
         _ => {
             let mend = Some("declare receivers, exporters and a pipeline, or remove the file".to_owned());
-            report.add(Problem::in_file(file, "the file is empty", mend));
+            report.add(Problem::in_file(&source.path, "the file is empty", mend));
         }
     }
 }

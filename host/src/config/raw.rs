@@ -6,6 +6,7 @@
 
 mod audit;
 mod credential;
+mod dead_letter;
 mod delivery;
 mod durable;
 mod exporter;
@@ -13,11 +14,13 @@ mod quarantine;
 mod receiver;
 mod security;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 
 pub(super) use audit::*;
 pub(super) use credential::*;
+pub(super) use dead_letter::*;
 pub(super) use delivery::*;
 pub(super) use durable::*;
 pub(super) use exporter::*;
@@ -25,5 +28,6 @@ pub(super) use quarantine::*;
 pub(super) use receiver::*;
 pub(super) use security::*;
 pub(super) use service::*;
+pub(super) use spread::*;
 pub(super) use stage::*;
 pub(super) use tls::*;

@@ -43,8 +43,13 @@ impl Source {
             let place = Place { file: path.to_owned(), line, column };
             Box::new(Problem::new(place, "the file is not UTF-8", Some("save it as UTF-8".to_owned())))
         })?;
+        Ok(Source::text(path, text))
+    }
+
+    /// A text that was read, or made, elsewhere.
+    pub fn text(path: &Path, text: String) -> Self {
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        Ok(Source { path: path.to_owned(), text, secrets: Vec::new() })
+        Source { path: path.to_owned(), text, secrets: Vec::new() }
     }
 
     /// Hides these parts from excerpts.

@@ -13,6 +13,7 @@ mod receiver;
 mod secret;
 mod security;
 mod service;
+mod spread;
 mod stage;
 mod tls;
 
@@ -33,6 +34,7 @@ pub use receiver::*;
 pub use secret::*;
 pub use security::*;
 pub use service::*;
+pub use spread::*;
 pub use stage::*;
 pub use tls::*;
 

@@ -194,6 +194,9 @@ impl<'a> Reader<'a> {
             let start = self.at;
             let tag = self.varint()?;
             let number = (tag >> 3) as u32;
+            if number == 0 || tag > u64::from(u32::MAX) {
+                return Err(Malformed { what: "field number out of range", at: start });
+            }
             match tag & 7 {
                 0 => drop(self.varint()?),
                 1 => drop(self.fixed::<8>()?),
@@ -298,5 +301,14 @@ mod tests {
         assert_eq!((group.number, group.payload, group.end), (5, Payload::Group, 6));
         assert_eq!(reader.field().unwrap().unwrap().payload, Payload::Varint(1));
         assert_eq!(Reader::new(&bytes[..5]).field().unwrap_err().what, "varint runs past the end of its message");
+    }
+
+    #[test]
+    fn a_field_number_out_of_range_is_malformed_inside_a_group_too() {
+        // group 5 { 0: varint 7 }, and a tag of more than 32 bits
+        for bytes in [&[0x2b, 0x00, 7, 0x2c][..], &[0x2b, 0x80, 0x80, 0x80, 0x80, 0x10, 7, 0x2c]] {
+            let malformed = Reader::new(bytes).field().unwrap_err();
+            assert_eq!((malformed.what, malformed.at), ("field number out of range", 1));
+        }
     }
 }

@@ -9,14 +9,17 @@ use tokio::sync::{Semaphore, mpsc};
 use super::batch::Batcher;
 use super::charge::{ENTRY_BYTES, Room};
 use super::delivery::{Answerable, Courier};
+use super::ends::Ends;
 use super::lane::Lane;
 use super::meter::Meter;
+use super::names::{self, Names};
+use super::route::Route;
 use super::source::Source;
 use super::stop::Stop;
 use super::{Destination, Site, Way};
 use crate::config::spec::{BatchSpec, DurableSpec, Encoding, ExporterSpec, QueueSpec, TargetSpec};
 use crate::dead_letter::{DeadLetter, Limits};
-use crate::exporter::{Access, BuildError, Exporter};
+use crate::exporter::{Access, BuildError};
 
 /// Without a queue, clients wait for the delivery; so many bytes of theirs may wait together.
 const UNQUEUED_BYTES_MAX: usize = 64 << 20;
@@ -35,20 +38,21 @@ impl Destination {
         let (lane_count, in_flight_max) = lanes(&spec.target, site.shards.len());
         let shards = || site.shards.iter().take(lane_count);
         let access = Access::open(id, &spec.target, site.metrics)?;
-        let mut exporters = Vec::with_capacity(lane_count);
-        for shard in shards() {
+        let ends = Arc::new(Ends::new(id, &spec.target, site.metrics));
+        let mut routes = Vec::with_capacity(lane_count);
+        for (number, shard) in shards().enumerate() {
             let _runtime = shard.enter();
-            exporters.push(Exporter::build(&spec.target, &access)?);
+            routes.push(Route::build(&spec.target, &access, Arc::clone(&ends), number)?);
         }
         let dead_letter = dead_letter(spec, site)?;
         // The queue last: it is locked from here on.
         let Supply { way, sources, meter, answerable } = Supply::new(id, spec, site, lane_count)?;
         let batch = batch(spec);
         let (stop_tx, stop) = Stop::channel();
-        let run = |((shard, exporter), source): ((&Handle, Exporter), Source)| {
+        let run = |((shard, route), source): ((&Handle, Route), Source)| {
             let batcher = Batcher::new(&batch, meter.clone());
             let courier = Courier {
-                exporter,
+                route,
                 retry: spec.retry.clone(),
                 answerable,
                 dead_letter: dead_letter.clone(),
@@ -57,9 +61,12 @@ impl Destination {
             };
             shard.spawn(Lane { source, batcher, courier, in_flight_max }.run())
         };
-        let tasks = shards().zip(exporters).zip(sources).map(run).collect();
-        let (id, tasks) = (id.to_owned(), Mutex::new(tasks));
-        Ok(Arc::new(Destination { id, way, meter, answerable, stop: stop_tx, tasks }))
+        let mut tasks: Vec<_> = shards().zip(routes).zip(sources).map(run).collect();
+        if let (Some(names), Some(shard)) = (Names::of(&spec.target, &ends), shards().next()) {
+            tasks.push(shard.spawn(names.watch(stop.clone(), names::system)));
+        }
+        let (id, endpoints, tasks) = (id.to_owned(), ends.names(), Mutex::new(tasks));
+        Ok(Arc::new(Destination { id, way, meter, answerable, endpoints, stop: stop_tx, tasks }))
     }
 }
 
@@ -115,6 +122,7 @@ fn batch(spec: &ExporterSpec) -> BatchSpec {
 }
 
 fn dead_letter(spec: &ExporterSpec, site: Site<'_>) -> Result<Option<DeadLetter>, BuildError> {
-    let open = |path| site.dead_letters.open(path, Limits::default(), site.metrics);
-    spec.dead_letter.as_deref().map(open).transpose()
+    let Some(file) = &spec.dead_letter else { return Ok(None) };
+    let limits = Limits { max_bytes: file.max_bytes, max_backups: file.max_backups };
+    site.dead_letters.open(&file.path, limits, site.metrics).map(Some)
 }

@@ -10,10 +10,11 @@ use super::batch::Batch;
 use super::burial::said;
 use super::charge::Verdict;
 use super::meter::{Loss, Meter};
+use super::route::{Round, Route};
 use super::stop::Stop;
 use crate::config::spec::{OnExhausted, RetrySpec};
 use crate::dead_letter::DeadLetter;
-use crate::exporter::{Exporter, Failure, Outcome};
+use crate::exporter::{Failure, Outcome};
 
 /// Who answers for a batch that cannot be delivered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum Answerable {
 #[derive(Debug)]
 pub struct Courier {
     /// Where to.
-    pub exporter: Exporter,
+    pub route: Route,
     /// How often.
     pub retry: RetrySpec,
     /// Who answers for what is given up.
@@ -70,16 +71,21 @@ impl Courier {
     }
 
     async fn carry(&self, batch: &Batch) -> End {
-        let frames = match self.exporter.prepare(batch.signal, &batch.requests).await {
+        let frames = match self.route.prepare(batch.signal, &batch.requests).await {
             Ok(frames) => frames,
             Err(failure) => return End::Refused(failure),
         };
         let started = Instant::now();
         let mut backoff = Backoff::new(&self.retry);
+        let mut round = Round::default();
+        let mut after = None;
         let mut is_kept = false;
         loop {
+            let Some(attempt) = self.route.passage(&mut round, &self.stop, || self.wants(batch)).await else {
+                return if self.leaves() { End::Left } else { End::Abandoned };
+            };
             let begun = Instant::now();
-            let result = self.exporter.attempt(batch.signal, &frames).await;
+            let result = attempt.make(batch.signal, &frames).await;
             self.meter.attempted(begun.elapsed(), &result);
             let failure = match result {
                 Ok(outcome) => return End::Delivered(outcome),
@@ -89,13 +95,21 @@ impl Courier {
             if self.answerable == Answerable::Sender && !batch.is_awaited() {
                 return End::Abandoned;
             }
-            let wait = match backoff.wait(started.elapsed(), failure.after()) {
+            after = after.max(failure.after());
+            if self.retry.enabled && !self.leaves() && self.route.has_another(&round) {
+                let exporter = self.meter.exporter();
+                tracing::warn!(exporter, batch.records, "delivery failed and goes to another endpoint: {failure}");
+                continue;
+            }
+            round = Round::default();
+            let after = after.take();
+            let wait = match backoff.wait(started.elapsed(), after) {
                 Some(wait) => wait,
                 None if self.keeps_on() => {
                     if !std::mem::replace(&mut is_kept, true) {
                         self.tell_kept(batch, &failure);
                     }
-                    backoff.keep_on(failure.after())
+                    backoff.keep_on(after)
                 }
                 None => return End::Exhausted(failure),
             };
@@ -112,6 +126,15 @@ impl Courier {
             if self.leaves() {
                 return End::Left;
             }
+        }
+    }
+
+    /// Whether a batch goes on waiting for an endpoint that works.
+    fn wants(&self, batch: &Batch) -> bool {
+        match self.answerable {
+            Answerable::Here => true,
+            Answerable::Log => !self.leaves(),
+            Answerable::Sender => batch.is_awaited(),
         }
     }
 

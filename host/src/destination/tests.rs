@@ -12,7 +12,6 @@ use std::time::Duration;
 use super::charge::ENTRY_BYTES;
 use super::stop::Manner;
 use crate::config::spec::{Encoding, ExporterSpec, OnExhausted, QueueSpec, TargetSpec};
-use crate::exporter::Exporter;
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message;
@@ -24,6 +23,7 @@ use super::*;
 use crate::config::spec::{BatchSpec, Compression, FileSpec, OtlpClientSpec, OtlpHttpClientSpec, RetrySpec};
 use crate::data::Signal;
 use crate::exporter::testing::{Peer, Reply, client, eventually, names, spans};
+use crate::exporter::{Access, Exporter};
 use crate::telemetry::metrics::{AttemptLabels, ExporterLabels, LossLabels};
 
 const ID: &str = "otlp/test";

@@ -24,6 +24,15 @@ pub fn without_tls(uri: &Uri) -> Result<Uri, BuildError> {
     Uri::from_parts(parts).map_err(|error| refused(&uri.to_string(), error.to_string()))
 }
 
+/// A URL as it is shown and counted: without credentials and query.
+pub fn name(url: &str) -> String {
+    let url = url.split_once('?').map_or(url, |(url, _)| url);
+    match url.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
+        None => url.to_owned(),
+    }
+}
+
 /// The error of an endpoint that cannot be used; a user and password in it are not shown (E36).
 pub fn refused(text: &str, why: impl Into<String>) -> BuildError {
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));

@@ -23,7 +23,7 @@ use tonic::Status;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tower::service_fn;
 
-use crate::config::spec::{Compression, OtlpClientSpec, TlsClientSpec};
+use crate::config::spec::{Compression, OtlpClientSpec, SpreadSpec, TlsClientSpec};
 use crate::data::{Payload, Signal};
 
 /// What a gRPC peer does with one call.
@@ -258,6 +258,7 @@ pub fn client(endpoint: &str) -> OtlpClientSpec {
         tls: TlsClientSpec::default(),
         auth: None,
         max_in_flight: NonZeroUsize::new(4).unwrap(),
+        spread: SpreadSpec::default(),
     }
 }
 

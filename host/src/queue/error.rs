@@ -13,6 +13,12 @@ pub enum OpenError {
         /// The queue's directory.
         dir: PathBuf,
     },
+    /// The directory is there, but there is no queue in it.
+    #[error("there is no queue in `{}`; name the folder that the pipeline file names as `durable`", dir.display())]
+    NoQueue {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Another process, or another exporter, has it.
     #[error(
         "the queue `{}` is in use by another process; end that one, or give each its own directory",

@@ -135,6 +135,15 @@ pub struct AttemptLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of one endpoint of an exporter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndpointLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// Its URL, without query.
+    pub endpoint: String,
+}
+
 /// Labels of credentials that an exporter reads anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct CredentialLabels {
@@ -296,6 +305,7 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub exporter_circuit: Family<EndpointLabels, Gauge>,
     pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub exporter_recovered: PerSignal<ExporterLabels>,
     pub exporter_kept: PerSignal<ExporterLabels>,
@@ -392,6 +402,10 @@ impl Metrics {
             exporter_queue_capacity: family!(
                 "otelcol_exporter_queue_capacity",
                 "Bytes that the exporter's queue may hold"
+            ),
+            exporter_circuit: family!(
+                "sluicebox_exporter_circuit_state",
+                "Whether an endpoint is tried: 0 closed (it is), 1 half-open (probes are), 2 open (it is left alone)"
             ),
             exporter_credentials: family!(
                 "sluicebox_exporter_credential_reloads",

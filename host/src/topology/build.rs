@@ -27,7 +27,7 @@ pub(super) struct Workshop {
     /// Host-kept state by pipeline, stage and quota: a reload does not lose it.
     states: Mutex<BTreeMap<(String, String, usize), Arc<SharedState>>>,
     /// Dead-letter files that are open; none while pipeline files are only checked, which makes no files.
-    pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) dead_letters: Option<Arc<DeadLetters>>,
     audit: Audit,
 }
 
@@ -37,7 +37,7 @@ impl Workshop {
     pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics, audit: Audit) -> anyhow::Result<Workshop> {
         let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
         let plugins = Arc::new(Plugins::new(Engine::with_cache(cache)?));
-        let dead_letters = Some(DeadLetters::default());
+        let dead_letters = Some(Arc::default());
         Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default(), dead_letters, audit })
     }
 

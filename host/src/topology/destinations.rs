@@ -27,6 +27,7 @@ const CLOSING_REST: Duration = Duration::from_millis(20);
 pub(super) struct Destinations {
     /// Open durable queues, those of destinations on their way out included.
     queues: Arc<Queues>,
+    /// Dead-letter files, those of stages included.
     dead_letters: Arc<DeadLetters>,
     running: BTreeMap<String, (ExporterSpec, Arc<Destination>)>,
 }
@@ -41,6 +42,11 @@ pub(super) struct ExporterFault {
 }
 
 impl Destinations {
+    /// None yet, that will share dead-letter files with stages.
+    pub(super) fn none(dead_letters: Arc<DeadLetters>) -> Destinations {
+        Destinations { dead_letters, ..Destinations::default() }
+    }
+
     /// The destinations of a spec: those of `self` that are the same, and new ones, which do not touch what lies in
     /// durable queues before they serve. `self` runs on.
     pub(super) async fn next(
@@ -81,6 +87,11 @@ impl Destinations {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = &String> {
         self.running.keys()
+    }
+
+    /// The URLs that each sends to.
+    pub(super) fn endpoints(&self) -> BTreeMap<String, Vec<String>> {
+        self.running.iter().map(|(id, (_, destination))| (id.clone(), destination.endpoints().to_vec())).collect()
     }
 
     /// The directories of durable queues.

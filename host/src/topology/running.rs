@@ -68,13 +68,14 @@ impl Running {
         let shards = Shards::start(loaded.spec.service.shards)?;
         let first = workshop.generation(&loaded.spec, shards.len(), 1).await?;
         let (_, lease) = mpsc::channel(1);
+        let destinations = Destinations::none(workshop.dead_letters.clone().unwrap_or_default());
         let mut running = Running {
             paths,
             handles: shards.handles(),
             workshop,
             shards,
             receivers: Receivers::default(),
-            destinations: Destinations::default(),
+            destinations,
             generation: Arc::new(Generation::nothing()),
             lease,
             board,
@@ -164,6 +165,7 @@ impl Running {
             generation: self.generation.number,
             pipelines: self.generation.status(),
             exporters: self.destinations.ids().cloned().collect(),
+            endpoints: self.destinations.endpoints(),
         });
     }
 

@@ -103,16 +103,15 @@ pub async fn reach(plan: &LoadPlan) -> Result<(), LoadError> {
 }
 
 fn connector(plan: &LoadPlan) -> Result<Connector, BuildError> {
-    let protocols = match plan.transport {
-        Transport::Grpc => Protocols::Http2,
-        Transport::Http(_) => Protocols::Http1,
-    };
-    let tls = match plan.target.scheme_str() {
-        Some("https") => {
-            let trusted = TlsClientSpec { ca_file: plan.ca_file.clone(), ..TlsClientSpec::default() };
-            Some(Arc::new(Tls::open(&trusted, protocols, &Meter::default())?))
-        }
-        _ => None,
+    let tls = if plan.target.scheme_str() == Some("https") {
+        let trusted = TlsClientSpec { ca_file: plan.ca_file.clone(), ..TlsClientSpec::default() };
+        let protocols = match plan.transport {
+            Transport::Grpc => Protocols::Http2,
+            Transport::Http(_) => Protocols::Http1,
+        };
+        Some(Arc::new(Tls::open(&trusted, protocols, &Meter::default())?))
+    } else {
+        None
     };
     Ok(Connector::new(tls, REACH))
 }

@@ -1,26 +1,25 @@
 //! What becomes of records that cannot be delivered: kept, written to a file, or dropped.
 
-use std::path::PathBuf;
-
 use crate::config::raw;
 use crate::config::report::{Report, Spot};
-use crate::config::spec::{OnExhausted, QueueSpec};
+use crate::config::spec::{OnExhausted, QuarantineSpec, QueueSpec};
 
-use super::resolve;
+use super::quarantine::quarantine;
 
 /// The file for them, if there is one.
-pub(super) fn dead_letter(report: &mut Report, exporter: &Spot, typed: Option<&str>) -> Option<PathBuf> {
-    let typed = typed?;
+pub(super) fn dead_letter(
+    report: &mut Report,
+    exporter: &Spot,
+    typed: Option<&raw::DeadLetter>,
+) -> Option<QuarantineSpec> {
     let at = exporter.key("dead_letter");
-    let mend = || Some("name a file: `dead_letter: ./undelivered.jsonl`".to_owned());
-    if typed.is_empty() {
-        report.refuse(&at, "the path is empty", mend());
+    let file = typed?.file();
+    if file.path.as_deref().unwrap_or_default().is_empty() {
+        let mend = Some("name a file: `dead_letter: ./undelivered.jsonl`".to_owned());
+        report.refuse(&at, "the path is missing", mend);
+        return None;
     }
-    let path = resolve(report, exporter, typed);
-    if path.is_dir() {
-        report.refuse(&at, "this is a folder", mend());
-    }
-    Some(path)
+    quarantine(report, &at, &file)
 }
 
 /// What happens when the retries are exhausted.

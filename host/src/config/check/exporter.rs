@@ -11,12 +11,13 @@ use crate::config::raw::{self, Delivered};
 use crate::config::report::{Report, Spot};
 use crate::config::spec::{
     Compression, DebugSpec, Encoding, ExporterSpec, FileSpec, OtlpClientSpec, OtlpHttpClientSpec, RotationSpec, Secret,
-    Spec, TargetSpec, Verbosity,
+    Spec, SpreadSpec, TargetSpec, Verbosity,
 };
 use crate::config::{address, value::Time};
 use crate::data::Signal;
 
 use super::credential::credential;
+use super::spread::Spread;
 use super::tls::tls;
 use super::{Declared, at_least_one, delivery, exhausted, resolve, some_bytes, some_time, type_of, unknown_type};
 
@@ -34,8 +35,8 @@ pub(super) fn exporter(
     let otel = Otel { env, signal: signals.first().copied().filter(|_| signals.len() == 1) };
     match type_of(id) {
         "otlp" | "otlp_grpc" => with(report, spot, |report, raw: &raw::OtlpGrpc| {
-            let endpoint = grpc_endpoint(report, &otel, spot, raw);
-            TargetSpec::OtlpGrpc(Client::of_grpc(raw).spec(report, &otel, spot, endpoint, &BTreeMap::new()))
+            let (endpoint, spread) = grpc_endpoints(report, &otel, spot, raw);
+            TargetSpec::OtlpGrpc(Client::of_grpc(raw, spread).spec(report, &otel, spot, endpoint, &BTreeMap::new()))
         }),
         "otlphttp" | "otlp_http" => {
             with(report, spot, |report, raw: &raw::OtlpHttp| TargetSpec::OtlpHttp(http(report, &otel, spot, raw)))
@@ -77,19 +78,20 @@ struct Client<'a> {
     tls: &'a raw::Tls,
     auth: Option<&'a raw::Credential>,
     max_in_flight: Option<u64>,
+    spread: SpreadSpec,
 }
 
 impl<'a> Client<'a> {
-    fn of_grpc(raw: &'a raw::OtlpGrpc) -> Self {
+    fn of_grpc(raw: &'a raw::OtlpGrpc, spread: SpreadSpec) -> Self {
         let raw::OtlpGrpc { compression, headers, timeout, tls, auth, max_in_flight, .. } = raw;
         let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
-        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight }
+        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight, spread }
     }
 
-    fn of_http(raw: &'a raw::OtlpHttp) -> Self {
+    fn of_http(raw: &'a raw::OtlpHttp, spread: SpreadSpec) -> Self {
         let raw::OtlpHttp { compression, headers, timeout, tls, auth, max_in_flight, .. } = raw;
         let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
-        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight }
+        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight, spread }
     }
 
     fn spec(
@@ -114,7 +116,8 @@ impl<'a> Client<'a> {
             Some(typed) => Some(headers(report, &spot.key("headers"), typed)),
             None => otel.headers(report),
         };
-        let urls: Vec<&str> = others.values().chain([&endpoint]).map(String::as_str).collect();
+        let several = self.spread.endpoints.iter().map(|endpoint| &endpoint.url);
+        let urls: Vec<&str> = others.values().chain([&endpoint]).chain(several).map(String::as_str).collect();
         let auth = self.auth.map(|raw| credential(report, &spot.key("auth"), raw, &urls));
         if auth.is_some() && headers.as_ref().is_some_and(|headers| headers.contains_key("authorization")) {
             let mend = Some("remove one of the two".to_owned());
@@ -129,28 +132,49 @@ impl<'a> Client<'a> {
             headers: headers.unwrap_or_default(),
             timeout: timeout.unwrap_or(Duration::from_secs(10)),
             max_in_flight: NonZeroUsize::new(in_flight).unwrap_or(NonZeroUsize::MIN),
+            spread: self.spread,
         }
     }
 }
 
-fn grpc_endpoint(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpGrpc) -> String {
+fn grpc_endpoints(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpGrpc) -> (String, SpreadSpec) {
     let from_env = if raw.tls.insecure.is_none() { otel.insecure(report) } else { None };
     let assumed = match raw.tls.insecure.or(from_env) {
         Some(true) => Some("http"),
         Some(false) => Some("https"),
         None => None,
     };
+    let raw::OtlpGrpc { endpoint, endpoints, balance, connections, dns_refresh, circuit_breaker, .. } = raw;
+    let typed = Spread {
+        endpoint: endpoint.as_ref(),
+        endpoints: endpoints.as_deref(),
+        balance: *balance,
+        connections: *connections,
+        dns_refresh: *dns_refresh,
+        circuit: circuit_breaker,
+    };
+    let spread = typed.spec(report, spot, assumed, &raw.retry_on_failure);
+    for (index, endpoint) in spread.endpoints.iter().enumerate() {
+        without_path(report, &spot.key("endpoints").item(index), &endpoint.url);
+    }
+    if let Some(first) = spread.endpoints.first() {
+        return (first.url.clone(), spread);
+    }
     let Some(typed) = &raw.endpoint else {
         let from_env = otel.endpoint(report, assumed.unwrap_or("https"));
-        return from_env.unwrap_or_else(|| "http://localhost:4317".to_owned());
+        return (from_env.unwrap_or_else(|| "http://localhost:4317".to_owned()), spread);
     };
     let at = spot.key("endpoint");
     let endpoint = url(report, &at, typed, assumed);
+    without_path(report, &at, &endpoint);
+    (endpoint, spread)
+}
+
+fn without_path(report: &mut Report, at: &Spot, endpoint: &str) {
     if endpoint.parse::<http::Uri>().is_ok_and(|uri| !matches!(uri.path(), "" | "/")) {
         let mend = Some("remove the path, or use an `otlphttp` exporter".to_owned());
-        report.refuse(&at, "an endpoint of OTLP/gRPC has no path", mend);
+        report.refuse(at, "an endpoint of OTLP/gRPC has no path", mend);
     }
-    endpoint
 }
 
 fn http(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpHttp) -> OtlpHttpClientSpec {
@@ -160,19 +184,26 @@ fn http(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpHttp) 
         (Signal::Metrics, "metrics_endpoint", &raw.metrics_endpoint),
         (Signal::Logs, "logs_endpoint", &raw.logs_endpoint),
     ];
+    let spread = http_spread(raw).spec(report, spot, assumed, &raw.retry_on_failure);
     let mut endpoints = BTreeMap::new();
     for (signal, key, whole) in typed {
         let whole = match whole {
+            Some(_) if raw.endpoints.is_some() => {
+                let mend = Some("list the bases to which the paths of the signals are added".to_owned());
+                report.refuse_key(&spot.key(key), format!("`{key}` and `endpoints` exclude each other"), mend);
+                None
+            }
             Some(whole) => Some(url(report, &spot.key(key), whole, assumed)),
             // A base that was typed says where every signal goes.
-            None if raw.endpoint.is_some() => None,
+            None if raw.endpoint.is_some() || raw.endpoints.is_some() => None,
             None => otel.endpoint_of(report, signal, "https"),
         };
         endpoints.extend(whole.map(|whole| (signal, whole)));
     }
-    let base = match &raw.endpoint {
-        Some(base) => Some(url(report, &spot.key("endpoint"), base, assumed)),
-        None => Otel { signal: None, ..*otel }.endpoint(report, "https"),
+    let base = match (spread.endpoints.first(), &raw.endpoint) {
+        (Some(first), _) => Some(first.url.clone()),
+        (None, Some(base)) => Some(url(report, &spot.key("endpoint"), base, assumed)),
+        (None, None) => Otel { signal: None, ..*otel }.endpoint(report, "https"),
     };
     let encoding = match raw.encoding {
         Some(raw::Encoding::Proto) => Some(Encoding::Protobuf),
@@ -180,8 +211,20 @@ fn http(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpHttp) 
         None => otel.encoding(report),
     };
     let base = base.unwrap_or_else(|| "http://localhost:4318".to_owned());
-    let client = Client::of_http(raw).spec(report, otel, spot, base, &endpoints);
+    let client = Client::of_http(raw, spread).spec(report, otel, spot, base, &endpoints);
     OtlpHttpClientSpec { client, encoding: encoding.unwrap_or(Encoding::Protobuf), endpoints }
+}
+
+fn http_spread(raw: &raw::OtlpHttp) -> Spread<'_> {
+    let raw::OtlpHttp { endpoint, endpoints, balance, dns_refresh, circuit_breaker, .. } = raw;
+    Spread {
+        endpoint: endpoint.as_ref(),
+        endpoints: endpoints.as_deref(),
+        balance: *balance,
+        connections: None,
+        dns_refresh: *dns_refresh,
+        circuit: circuit_breaker,
+    }
 }
 
 fn url(report: &mut Report, spot: &Spot, typed: &str, assumed: Option<&str>) -> String {

@@ -29,13 +29,26 @@ pub(super) fn quarantine(report: &mut Report, spot: &Spot, raw: &raw::Quarantine
 }
 
 /// Refuses a file that a file exporter writes to: two writers would cut each other's lines.
-pub(super) fn clashes(report: &mut Report, spec: &Spec, declared: &Declared) {
-    for (id, stage) in &spec.processors {
-        let (Some(quarantine), Some(spot)) = (&stage.quarantine, declared.get(id)) else { continue };
-        let writes = |exporter: &ExporterSpec| matches!(&exporter.target, TargetSpec::File(file) if file.path == quarantine.path);
+pub(super) fn clashes(report: &mut Report, spec: &Spec, stages: &Declared, exporters: &Declared) {
+    let quarantines = spec.processors.iter().filter_map(|(id, stage)| {
+        Some((
+            stage.quarantine.as_ref()?,
+            stages.get(id)?.key("quarantine").key("path"),
+            "the quarantine a file of its",
+        ))
+    });
+    let dead_letters = spec.exporters.iter().filter_map(|(id, exporter)| {
+        Some((
+            exporter.dead_letter.as_ref()?,
+            exporters.get(id)?.key("dead_letter"),
+            "the dead letters a file of their",
+        ))
+    });
+    for (file, at, what) in quarantines.chain(dead_letters) {
+        let writes =
+            |exporter: &ExporterSpec| matches!(&exporter.target, TargetSpec::File(other) if other.path == file.path);
         if let Some((other, _)) = spec.exporters.iter().find(|(_, exporter)| writes(exporter)) {
-            let at = spot.key("quarantine").key("path");
-            let mend = "give the quarantine a file of its own".to_owned();
+            let mend = format!("give {what} own");
             report.refuse(&at, format!("the exporter `{other}` writes to the same file"), Some(mend));
         }
     }

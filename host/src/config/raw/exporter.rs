@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Batch, Credential, Queue, Retry, Tls};
+use super::{Balance, Batch, CircuitBreaker, Credential, DeadLetter, Endpoint, Queue, Retry, Tls};
 use crate::config::spec::Secret;
 use crate::config::value::{Size, Time};
 
@@ -26,7 +26,7 @@ macro_rules! exporter {
             pub retry_on_failure: Retry,
             /// A file for what the target refuses for good, and for what is given up if `on_exhausted` says so: OTLP
             /// JSON lines. Left out: it is dropped, and counted.
-            pub dead_letter: Option<String>,
+            pub dead_letter: Option<DeadLetter>,
         }
 
         impl Delivered for $name {
@@ -34,8 +34,8 @@ macro_rules! exporter {
                 (&self.queue, &self.batch, &self.retry_on_failure)
             }
 
-            fn dead_letter(&self) -> Option<&str> {
-                self.dead_letter.as_deref()
+            fn dead_letter(&self) -> Option<&DeadLetter> {
+                self.dead_letter.as_ref()
             }
         }
     };
@@ -46,7 +46,7 @@ pub(in crate::config) trait Delivered {
     /// What lies between the pipeline and the target.
     fn delivery(&self) -> (&Queue, &Batch, &Retry);
     /// The file for what cannot be delivered.
-    fn dead_letter(&self) -> Option<&str>;
+    fn dead_letter(&self) -> Option<&DeadLetter>;
 }
 
 exporter! {
@@ -68,6 +68,17 @@ exporter! {
         pub auth: Option<Credential>,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
+        /// Several endpoints instead of `endpoint`: URLs, or `{endpoint: URL, weight: 3}`.
+        pub endpoints: Option<Vec<Endpoint>>,
+        /// Which of several endpoints is next. Default: each in turn.
+        pub balance: Option<Balance>,
+        /// How often names of endpoints are resolved anew; connections move to new addresses. 0: only when a connection
+        /// is made. Default 30s.
+        pub dns_refresh: Option<Time>,
+        /// When an endpoint that fails is left alone for a while.
+        pub circuit_breaker: CircuitBreaker,
+        /// Connections of one shard to one endpoint. Default 1.
+        pub connections: Option<u64>,
     }
 }
 
@@ -98,6 +109,15 @@ exporter! {
         pub auth: Option<Credential>,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
+        /// Several endpoints instead of `endpoint`: URLs, or `{endpoint: URL, weight: 3}`.
+        pub endpoints: Option<Vec<Endpoint>>,
+        /// Which of several endpoints is next. Default: each in turn.
+        pub balance: Option<Balance>,
+        /// How often names of endpoints are resolved anew; connections move to new addresses. 0: only when a connection
+        /// is made. Default 30s.
+        pub dns_refresh: Option<Time>,
+        /// When an endpoint that fails is left alone for a while.
+        pub circuit_breaker: CircuitBreaker,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::config::value::Size;
 use crate::dead_letter;
 
 /// Where a stage puts records that its plugin cannot take.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, expecting = "a mapping")]
 pub(in crate::config) struct Quarantine {
     /// The file.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BatchSpec, CredentialSpec, QueueSpec, RetrySpec, Secret, TlsClientSpec};
+use super::{BatchSpec, CredentialSpec, QuarantineSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec};
 use crate::data::Signal;
 
 /// A destination: where to, and what lies between it and the pipeline.
@@ -19,8 +19,8 @@ pub struct ExporterSpec {
     pub batch: BatchSpec,
     /// How failures are retried.
     pub retry: RetrySpec,
-    /// The file for records that cannot be delivered, absolute; none: they are only counted.
-    pub dead_letter: Option<PathBuf>,
+    /// The file for records that cannot be delivered; none: they are only counted.
+    pub dead_letter: Option<QuarantineSpec>,
 }
 
 /// What a destination writes to.
@@ -39,7 +39,7 @@ pub enum TargetSpec {
 /// A client of OTLP/gRPC; also the common part of OTLP/HTTP's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OtlpClientSpec {
-    /// `http://host:port` or `https://…`.
+    /// `http://host:port` or `https://…`; the first one, if there is a list of them in `spread`.
     pub endpoint: String,
     /// Compression of requests. Default none.
     pub compression: Compression,
@@ -53,6 +53,8 @@ pub struct OtlpClientSpec {
     pub auth: Option<CredentialSpec>,
     /// Concurrent requests of one shard. Default 4.
     pub max_in_flight: NonZeroUsize,
+    /// Several endpoints, several connections, and when an endpoint is left alone.
+    pub spread: SpreadSpec,
 }
 
 /// A client of OTLP/HTTP.

@@ -91,11 +91,11 @@ pub static ENTITY_REF: MessageShape = MessageShape::new(wrong_type!("entity refe
 /// `InstrumentationScope`.
 pub static SCOPE: MessageShape = MessageShape::new(wrong_type!("scope"), &[(3, BYTES), (4, VARINT)], &[1, 2], &[]);
 /// `KeyValue`.
-pub static KEY_VALUE: MessageShape = MessageShape::new(wrong_type!("attribute"), &[(2, BYTES)], &[1], &[]);
+pub static KEY_VALUE: MessageShape = MessageShape::new(wrong_type!("attribute"), &[(2, BYTES), (3, VARINT)], &[1], &[]);
 /// `AnyValue`.
 pub static ANY_VALUE: MessageShape = MessageShape::new(
     wrong_type!("attribute value"),
-    &[(2, VARINT), (3, VARINT), (4, FIXED64), (5, BYTES), (6, BYTES), (7, BYTES)],
+    &[(2, VARINT), (3, VARINT), (4, FIXED64), (5, BYTES), (6, BYTES), (7, BYTES), (8, VARINT)],
     &[1],
     &[],
 );

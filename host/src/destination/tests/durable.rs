@@ -1,7 +1,9 @@
 //! A durable queue between: what is kept, what is handed over, and what ends in the dead-letter file.
 
 use super::*;
-use crate::config::spec::{DurableSpec, SyncSpec};
+use std::path::PathBuf;
+
+use crate::config::spec::{DurableSpec, QuarantineSpec, SyncSpec};
 
 fn durable(client: OtlpClientSpec, folder: &Path) -> ExporterSpec {
     let queue = QueueSpec::Durable(DurableSpec {
@@ -176,6 +178,10 @@ async fn what_is_kept_is_tried_beyond_its_time() {
     drain(&destination, LONG).await;
 }
 
+fn dead_letter(path: PathBuf) -> QuarantineSpec {
+    QuarantineSpec { path, max_bytes: 1 << 20, max_backups: 1 }
+}
+
 /// What stands in a dead-letter file: its lines.
 fn dead_letters(path: &Path) -> Vec<String> {
     std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
@@ -189,7 +195,7 @@ async fn what_is_given_up_ends_in_the_dead_letter_file_whatever_queue_it_came_fr
         let peer = Peer::grpc([refusal].into_iter().chain(unavailable(1000))).await;
         let metrics = Metrics::default();
         let mut spec = if is_durable { durable(client(&peer.url), folder.path()) } else { spec(client(&peer.url)) };
-        spec.dead_letter = Some(folder.path().join("dead.jsonl"));
+        spec.dead_letter = Some(dead_letter(folder.path().join("dead.jsonl")));
         spec.retry.on_exhausted = OnExhausted::DeadLetter;
         spec.retry.max_elapsed_time = Duration::from_millis(50);
         let destination = start(&spec, &metrics);
@@ -211,7 +217,7 @@ async fn a_dead_letter_file_that_takes_nothing_leaves_it_in_the_durable_queue() 
     let peer = Peer::grpc([Reply::Status(Status::invalid_argument("never"))]).await;
     let metrics = Metrics::default();
     let mut spec = durable(client(&peer.url), folder.path());
-    spec.dead_letter = Some("/dev/full".into());
+    spec.dead_letter = Some(dead_letter("/dev/full".into()));
     let destination = start(&spec, &metrics);
     put(&destination, &["a"]).await;
     peer.await_seen(1).await;

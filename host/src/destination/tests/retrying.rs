@@ -96,8 +96,7 @@ async fn e29_the_user_agent_names_program_and_version_and_e16_the_type() {
     let peer = Peer::grpc([]).await;
     let mut settings = OtlpClientSpec { compression: Compression::Gzip, ..client(&peer.url) };
     settings.headers.insert("x-token".to_owned(), crate::config::spec::Secret::new("s3cret".to_owned()));
-    let exporter =
-        Exporter::build(&TargetSpec::OtlpGrpc(settings.clone()), &crate::exporter::Access::default()).unwrap();
+    let exporter = Exporter::build(&TargetSpec::OtlpGrpc(settings.clone()), &Access::default()).unwrap();
     assert!(!format!("{exporter:?} {settings:?}").contains("s3cret"), "E36");
     let destination = start(&spec(settings), &Metrics::default());
     let _ = destination.offer(0, spans(&["a"])).unwrap();

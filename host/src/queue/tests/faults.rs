@@ -115,7 +115,7 @@ async fn f44_records_of_a_damaged_entry_are_counted_as_dropped() {
     let (queue, metrics) = open_fake(&disk, &Options::default());
     assert_eq!(queue.held().entries, 10);
     assert_eq!(drain(&queue).await, [0, 1, 3, 4, 5, 6, 7, 8, 9]);
-    assert_eq!(dropped(&metrics, "damaged"), 2 % 5 + 1);
+    assert_eq!(dropped(&metrics, "damaged"), 3);
     within(queue.finish()).await;
     assert_eq!(open_fake(&disk, &Options::default()).0.held(), Tally::default());
 }
@@ -277,7 +277,7 @@ async fn f52_a_start_reads_little_of_a_large_backlog() {
     let count = found.segments.len() as u64;
     assert!(count > 80, "{count}");
     // A header and a footer each, and the last segment in whole.
-    assert!(disk.bytes_read() < count * 200 + (2 * 256 << 10), "{} of {count}", disk.bytes_read());
+    assert!(disk.bytes_read() < count * 200 + (512 << 10), "{} of {count}", disk.bytes_read());
     let total: u64 = found.segments.values().map(|segment| segment.unread.total().entries).sum();
     assert_eq!(total, 3000);
 }

@@ -96,16 +96,7 @@ async fn live(disk: &FakeDisk, sync: Sync, end: End, ledger: &Arc<Ledger>, dice:
     tasks.shutdown().await;
     drop(queue);
     let (found, _) = open_with(Arc::new(next.clone()), Path::new(DIR), &options(sync));
-    let mut there = BTreeSet::new();
-    while found.held().entries > 0 {
-        let Ok(Some(stored)) = tokio::time::timeout(PATIENCE, found.next()).await else {
-            panic!("{:?} held, but nothing is handed out", found.held())
-        };
-        let number = number(&stored.payload);
-        assert_eq!(stored.payload, payload(number, stored.payload.bytes.len()), "as it was given");
-        there.insert(number);
-        stored.delivered();
-    }
+    let there: BTreeSet<u64> = drain(&found).await.into_iter().collect();
     let promised = |(number, begun): &(u64, u64)| match (sync, end) {
         (Sync::Always, _) | (_, End::Kill) => Some(*number),
         // A sync that began after it was acknowledged has ended well.
