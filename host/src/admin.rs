@@ -35,13 +35,14 @@ use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 pub use self::board::{Board, Serving};
 
 use self::routes::Routes;
 use crate::gate::{Gate, HandshakeError, Rounds};
+use crate::supervise::{Panics, fault_point};
 
 /// Connections at a time; the next one waits in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 64;
@@ -107,9 +108,14 @@ impl Admin {
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         let bound = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
+        let panics = board.panics();
         let routes = Arc::new(Routes::new(registry, board));
         let rounds = Rounds::start([&gate]);
-        let task = tokio::spawn(accept(listener, Arc::new(Hall { gate, routes }), stopped));
+        let hall = Arc::new(Hall { gate, routes });
+        let task = tokio::spawn(async move {
+            let panics = &panics;
+            panics.survived("admin endpoint", || accept(&listener, &hall, stopped.clone(), panics)).await;
+        });
         Ok(Admin { address: bound, stop, task, _rounds: rounds })
     }
 
@@ -128,7 +134,7 @@ impl Admin {
     }
 }
 
-async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: &TcpListener, hall: &Arc<Hall>, mut stopped: watch::Receiver<bool>, panics: &Panics) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let of_connections = stopped.clone();
@@ -141,7 +147,8 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stopped: watch::Rece
         tokio::select! {
             (place, accepted) = next => match accepted {
                 Ok((stream, peer)) => {
-                    let connection = serve(stream, peer, hall.clone(), of_connections.clone());
+                    fault_point("admin");
+                    let connection = serve(stream, peer, Arc::clone(hall), of_connections.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -152,11 +159,14 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>, mut stopped: watch::Rece
                     sleep(ACCEPT_REST).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => {
+                if let Err(panic) = ended.map_err(JoinError::try_into_panic) {
+                    panic.into_iter().for_each(|panic| panics.note("an admin connection", &*panic));
+                }
+            }
             () = told_to_stop(&mut stopped) => break,
         }
     }
-    drop(listener);
     while connections.join_next().await.is_some() {}
 }
 

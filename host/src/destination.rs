@@ -24,6 +24,7 @@ pub mod lane;
 pub mod meter;
 pub mod names;
 pub mod queues;
+pub mod room;
 pub mod route;
 pub mod source;
 pub mod stop;
@@ -45,10 +46,11 @@ use crate::dead_letter::DeadLetters;
 use crate::queue::{Full, Place};
 use crate::telemetry::metrics::Metrics;
 use batch::Entry;
-use charge::{Held, Room, Writing};
+use charge::{Held, Writing};
 use delivery::Answerable;
 use meter::Meter;
 use queues::{Left, Lent, Queues};
+use room::Room;
 use stop::{End, Phase, StopTx};
 
 pub use charge::{Charge, Verdict};
@@ -242,8 +244,9 @@ impl Destination {
     ) -> Result<PermittedPlace, Busy> {
         let full = || Busy::Full { exporter: self.id.clone(), retry_after: BUSY_WAIT };
         let stopping = || Busy::Stopping { exporter: self.id.clone(), retry_after: BUSY_WAIT };
-        let lane = lanes.get(shard % lanes.len().max(1)).ok_or_else(stopping)?;
-        let held = room.hold(payload.bytes.len(), payload.records).ok_or_else(full)?;
+        let number = shard % lanes.len().max(1);
+        let lane = lanes.get(number).ok_or_else(stopping)?;
+        let held = room.hold(number, payload.bytes.len(), payload.records).ok_or_else(full)?;
         match lane.clone().try_reserve_owned() {
             Ok(place) => Ok(PermittedPlace::Lane { place, held, answerable: self.answerable }),
             Err(mpsc::error::TrySendError::Full(_)) => Err(full()),

@@ -4,7 +4,8 @@
 //!  Listener (a bound address, survives reloads)
 //!     └─ Server: one accept loop ──deals──► connections on the shards
 //!           │    TLS, if the listener's gate has it (`crate::gate`)
-//!           └─ each request: gate ─► head ─► body::read ─► inflate ─► (JSON to protobuf) ─► Intake ─► Receipt or Refusal
+//!           └─ each request: gate ─► head ─► admission ─► body::read ─► inflate ─► (JSON to protobuf) ─► Intake
+//!                                                                               └─► Receipt or Refusal
 //! ```
 //!
 //! What is served on a listener, its [`Wiring`], is loaded anew for every request, so that a reload
@@ -12,8 +13,9 @@
 //!
 //! Invariants: where a gate asks for a credential, nothing of a body is read before one was shown; a request is never larger in memory than its limit, before and after decompression; a success is
 //! answered only after a receipt, and never after the client's deadline; every answer's status says truly whether to
-//! come again. The place of admission by memory is [`body`].
+//! come again; every buffer of telemetry has a lease of the account of memory before it grows, see [`admission`].
 
+pub mod admission;
 pub mod answer;
 pub mod body;
 mod connection;
@@ -25,9 +27,11 @@ pub mod inflate;
 mod json;
 pub mod listener;
 pub mod meter;
+mod rate;
 pub mod records;
 pub mod replay;
 pub mod server;
+mod slots;
 pub mod wiring;
 
 #[cfg(test)]

@@ -9,17 +9,21 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::supervise::{Panics, ROUND, faults};
 
 /// A handle to all shards; cheap to clone. They run until [`shutdown`](Shards::shutdown).
 #[derive(Clone, Debug)]
 pub struct Shards {
     shards: Arc<[Shard]>,
+    panics: Panics,
 }
 
 /// Tasks that a shutdown had to cut off.
@@ -36,8 +40,32 @@ pub struct Unfinished {
 impl Shards {
     /// Starts `count` threads, named `shard-0` and so on.
     pub fn start(count: NonZeroUsize) -> io::Result<Shards> {
+        Shards::counting(count, Panics::default())
+    }
+
+    /// The same, with a count of what panics on them.
+    pub fn counting(count: NonZeroUsize, panics: Panics) -> io::Result<Shards> {
         let shards = (0..count.get()).map(Shard::start).collect::<io::Result<_>>()?;
-        Ok(Shards { shards })
+        Ok(Shards { shards, panics })
+    }
+
+    /// The count of what panics on them.
+    pub fn panics(&self) -> &Panics {
+        &self.panics
+    }
+
+    /// Shards whose thread has ended, although it was not told to.
+    pub fn dead(&self) -> Vec<usize> {
+        self.which(|shard| shard.running.lock().as_ref().is_some_and(|running| running.thread.is_finished()))
+    }
+
+    /// Shards that have not come to anything for so long.
+    pub fn silent(&self, silence: Duration) -> Vec<usize> {
+        self.which(|shard| shard.tasks.beat.lock().elapsed() >= silence)
+    }
+
+    fn which(&self, is_so: impl Fn(&Shard) -> bool) -> Vec<usize> {
+        self.shards.iter().enumerate().filter(|(_, shard)| is_so(shard)).map(|(index, _)| index).collect()
     }
 
     /// How many there are; at least one.
@@ -62,9 +90,10 @@ impl Shards {
         // `start` made at least one shard, so the remainder is an index.
         let shard = &self.shards[shard % self.shards.len()];
         let alive = Alive::enter(&shard.tasks, name);
+        let panics = self.panics.clone();
         shard.runtime.spawn(async move {
             let _alive = alive;
-            future.await
+            panics.noted(name, future).await
         })
     }
 
@@ -105,13 +134,16 @@ impl Shard {
     fn start(index: usize) -> io::Result<Shard> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
+        let tasks = Arc::new(Tasks::new());
+        // Not one of the tasks that a shutdown waits for; it ends with the runtime.
+        drop(handle.spawn(Arc::clone(&tasks).beat()));
         let (stop, told_to_stop) = oneshot::channel();
         let (has_stopped, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(format!("shard-{index}"))
             .spawn(move || run(runtime, told_to_stop, has_stopped))?;
         let running = Mutex::new(Some(Running { stop, stopped, thread }));
-        Ok(Shard { runtime: handle, tasks: Arc::default(), running })
+        Ok(Shard { runtime: handle, tasks, running })
     }
 
     async fn stop(&self) {
@@ -128,20 +160,38 @@ impl Shard {
 /// The life of a shard's thread: until it is told to stop, or nobody is left who could tell it.
 fn run(runtime: Runtime, told_to_stop: oneshot::Receiver<()>, has_stopped: oneshot::Sender<()>) {
     // An error means that the handle was dropped, which says the same.
-    let _ = runtime.block_on(told_to_stop);
+    runtime.block_on(async {
+        tokio::select! {
+            _ = told_to_stop => {}
+            _ = faults("shard") => {}
+        }
+    });
     runtime.shutdown_background();
     // Nobody may be waiting.
     let _ = has_stopped.send(());
 }
 
 /// The tasks of a shard that have not ended, by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tasks {
     alive: Mutex<BTreeMap<&'static str, usize>>,
     one_ended: Notify,
+    /// When the shard last came to something.
+    beat: Mutex<Instant>,
 }
 
 impl Tasks {
+    fn new() -> Tasks {
+        Tasks { alive: Mutex::default(), one_ended: Notify::new(), beat: Mutex::new(Instant::now()) }
+    }
+
+    async fn beat(self: Arc<Self>) {
+        loop {
+            *self.beat.lock() = Instant::now();
+            sleep(ROUND).await;
+        }
+    }
+
     async fn ended(&self) {
         loop {
             let one_ended = self.one_ended.notified();
@@ -180,8 +230,6 @@ impl Drop for Alive {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn two() -> Shards {

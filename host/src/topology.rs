@@ -17,6 +17,7 @@ mod plugins;
 mod promise;
 mod receivers;
 mod reload;
+mod rounds;
 mod running;
 mod summary;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use crate::audit::Audit;
 use crate::config::spec::ServiceSpec;
 use crate::config::{self, Loaded, Problems};
 use crate::gate::{Alpn, Gate};
+use crate::memory::Memory;
 use crate::plugin::PluginMetrics;
 use crate::telemetry::metrics::Metrics;
 
@@ -82,8 +84,9 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     let plugin_metrics = PluginMetrics::default();
     registry.register_collector(Box::new(plugin_metrics.clone()));
     admin::process::register(&mut registry);
+    let memory = Memory::new(&loaded.spec.service.memory_limiter, &metrics);
     let audit = Audit::new(loaded.spec.service.audit.clone());
-    let board = Board::auditing(metrics.clone(), audit.clone());
+    let board = Board::new(metrics.clone(), memory.clone(), audit.clone());
 
     let shutdown_timeout = loaded.spec.service.shutdown_timeout;
     let endpoint = loaded.spec.service.admin_endpoint.clone();
@@ -97,7 +100,7 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
         None => None,
     };
     let running = tokio::select! {
-        running = Running::start(options.paths, loaded, workshop, Arc::clone(&board)) => running?,
+        running = Running::start(options.paths, loaded, workshop, Arc::clone(&board), memory.clone()) => running?,
         () = signals.ended() => {
             tracing::info!("told to end before anything ran");
             return Ok(());
@@ -107,7 +110,11 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
         let scheme = if gate.speaks_tls() { "https" } else { "http" };
         tracing::info!("metrics and status on {scheme}://{}", admin.local_addr());
     }
-    let running = reload::until_told(running, watch, &mut signals).await;
+    let running = tokio::select! {
+        running = reload::until_told(running, watch, &mut signals) => running,
+        never = memory.watch() => match never {},
+    };
+    // First, so that balancers send no more; then listeners close, and what was taken is delivered.
     board.drain();
     tokio::select! {
         () = running.drain(shutdown_timeout) => tracing::info!("drained; bye"),
@@ -116,6 +123,8 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     if let Some(admin) = admin {
         admin.stop().await;
     }
+    let dead: Vec<_> = board.health().dead_tasks.into_iter().map(|dead| dead.task).collect();
+    anyhow::ensure!(dead.is_empty(), "it was not healthy at its end: {}", dead.join(", "));
     Ok(())
 }
 

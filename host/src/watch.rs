@@ -26,6 +26,7 @@ pub use self::set::WatchSet;
 
 use self::content::Content;
 use self::eyes::Eyes;
+use crate::supervise::{fault_point, survived_on_thread};
 
 /// Changes that may wait to be taken; more are merged into the next one.
 const CHANGES_MAX: usize = 16;
@@ -108,8 +109,10 @@ impl Watcher {
         let mut eyes = open(messages.clone());
         eyes.look_at(&set);
         let base = Content::read(&set);
-        let watch = Watch { set, timing, eyes, base, inbox, changes };
-        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || watch.run());
+        let mut watch = Watch { set, timing, eyes, base, inbox, changes };
+        let thread = std::thread::Builder::new()
+            .name("watch".to_owned())
+            .spawn(move || survived_on_thread("watch of files", || watch.run()));
         let thread = match thread {
             Ok(thread) => Some(thread),
             Err(error) => {
@@ -157,8 +160,9 @@ enum Next {
 }
 
 impl Watch {
-    fn run(mut self) {
+    fn run(&mut self) {
         while !self.changes.is_closed() {
+            fault_point("watch");
             let next = match self.inbox.recv_timeout(self.timing.check_every) {
                 Ok(Message::Event) => self.settle(None),
                 Err(RecvTimeoutError::Timeout) => self.check(),

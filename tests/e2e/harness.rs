@@ -43,12 +43,29 @@ impl Sluicebox {
 
     /// Runs the given paths of a folder with more variables in its environment, and waits for nothing.
     pub fn spawn_with(folder: TempDir, paths: &[&str], variables: &[(&str, &str)]) -> Sluicebox {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sluicebox"))
-            .arg("run")
-            .args(paths)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sluicebox"));
+        command.arg("run").args(paths).envs(variables.iter().copied());
+        Sluicebox::spawn(folder, command)
+    }
+
+    /// Runs a pipeline in a shell that does something else before, such as `ulimit -n 64`, and waits until it serves.
+    /// Files in the folder `faults` ask it to panic, by their names.
+    pub fn run_after(before: &str, pipeline: &str) -> Sluicebox {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("pipeline.yaml"), pipeline).unwrap();
+        fs::create_dir(folder.path().join("faults")).unwrap();
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{before}; exec \"$0\" run pipeline.yaml"));
+        command.arg(env!("CARGO_BIN_EXE_sluicebox")).env("SLUICEBOX_FAULTS", folder.path().join("faults"));
+        let sluicebox = Sluicebox::spawn(folder, command);
+        sluicebox.wait_for_log("metrics and status on ");
+        sluicebox
+    }
+
+    fn spawn(folder: TempDir, mut command: Command) -> Sluicebox {
+        let mut child = command
             .current_dir(folder.path())
             .env("NO_COLOR", "1")
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

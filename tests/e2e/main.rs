@@ -8,6 +8,7 @@ mod delivery;
 mod fault_proxy;
 mod harness;
 mod kill;
+mod overload;
 mod peer;
 mod plugins;
 mod protocol;

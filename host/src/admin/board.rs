@@ -16,6 +16,8 @@ use super::timestamp;
 use crate::audit::Audit;
 use crate::data::Signal;
 use crate::destination::circuit::Position;
+use crate::memory::Memory;
+use crate::supervise::Panics;
 use crate::telemetry::metrics::{EndpointLabels, ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
 
 /// Dead tasks that are remembered; the first ones tell the story.
@@ -43,6 +45,7 @@ pub struct Board {
     started_at: SystemTime,
     started: Instant,
     metrics: Metrics,
+    memory: Memory,
     audit: Audit,
     state: Mutex<State>,
 }
@@ -53,6 +56,7 @@ struct State {
     receivers: Vec<ReceiverStatus>,
     last_reload: Option<ReloadStatus>,
     dead_tasks: Vec<DeadTask>,
+    found_dead: Vec<DeadTask>,
     draining: bool,
     left_behind: Vec<LeftStatus>,
 }
@@ -60,16 +64,12 @@ struct State {
 impl Board {
     /// A board of a process that starts now. Queue lengths are read from `metrics`; reloads and generations are
     /// counted there.
-    pub fn new(metrics: Metrics) -> Arc<Self> {
-        Board::auditing(metrics, Audit::default())
-    }
-
-    /// The same, with examples of dropped records.
-    pub fn auditing(metrics: Metrics, audit: Audit) -> Arc<Self> {
+    pub fn new(metrics: Metrics, memory: Memory, audit: Audit) -> Arc<Self> {
         Arc::new(Board {
             started_at: SystemTime::now(),
             started: Instant::now(),
             metrics,
+            memory,
             audit,
             state: Mutex::new(State::default()),
         })
@@ -138,9 +138,28 @@ impl Board {
         self.state.lock().draining = true;
     }
 
+    /// What was found dead in the last round over everything: it makes the process unhealthy until a round that does
+    /// not find it any more. What is new is logged.
+    pub fn found_dead(&self, found: Vec<DeadTask>) {
+        let before = std::mem::replace(&mut self.state.lock().found_dead, found.clone());
+        for DeadTask { task, reason } in found.iter().filter(|task| !before.contains(task)) {
+            tracing::error!(task, "not healthy: {reason}");
+        }
+        for DeadTask { task, .. } in before.iter().filter(|task| !found.contains(task)) {
+            tracing::info!(task, "healthy again");
+        }
+    }
+
+    /// The count of panics.
+    pub fn panics(&self) -> Panics {
+        Panics::new(self.metrics.task_panics.clone())
+    }
+
     /// Whether the process can still do its work.
     pub fn health(&self) -> Health {
-        let dead_tasks = self.state.lock().dead_tasks.clone();
+        let state = self.state.lock();
+        let dead_tasks: Vec<_> = state.dead_tasks.iter().chain(&state.found_dead).cloned().collect();
+        drop(state);
         Health { healthy: dead_tasks.is_empty(), dead_tasks }
     }
 
@@ -176,6 +195,7 @@ impl Board {
             receivers,
             left_behind,
             last_reload,
+            memory: self.memory.status(),
             accounting,
         }
     }

@@ -8,8 +8,9 @@ use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
     AttemptLabels, CredentialLabels, DeadLetterLabels, DecisionLabels, EndpointLabels, ExporterLabels, FaultLabels,
-    GateLabels, LossLabels, Metrics, PipelineLabels, QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels,
-    RequestLabels, RotationLabels, SearchLabels, StageLabels,
+    GateLabels, LimitLabels, LossLabels, MemoryKindLabels, MemoryLimitLabels, Metrics, PipelineLabels,
+    QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels, RequestLabels, RotationLabels, SearchLabels,
+    StageLabels, TaskLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -101,6 +102,10 @@ fn touch(metrics: &Metrics) {
     touch_queue(metrics, &exporter);
     metrics.plugin_call_seconds.get_or_create_owned(&stage).observe(0.1);
     metrics.exporter_attempt_seconds.get_or_create_owned(&exporter).observe(0.1);
+    metrics.receiver_limits.get_or_create_owned(&LimitLabels { receiver: text(), transport: "grpc", limit: "x" });
+    metrics.memory_held.get_or_create_owned(&MemoryKindLabels { kind: "reading" });
+    metrics.memory_limit.get_or_create_owned(&MemoryLimitLabels { limit: "soft" });
+    metrics.task_panics.get_or_create_owned(&TaskLabels { task: "x" });
     let request = RequestLabels { receiver: text(), transport: "grpc", outcome: "ok" };
     metrics.receiver_requests.get_or_create_owned(&request);
     metrics.exporter_attempts.get_or_create_owned(&AttemptLabels { exporter: text(), outcome: "ok" });

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::data::Signal;
 use crate::destination::queues::Left;
+use crate::memory::MemoryStatus;
 
 /// The whole answer of `/status`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,6 +34,8 @@ pub struct Status {
     pub left_behind: Vec<LeftStatus>,
     /// How the last reload ended; none before the first.
     pub last_reload: Option<ReloadStatus>,
+    /// What telemetry holds in memory, and the limits on it.
+    pub memory: MemoryStatus,
     /// Records that wait in the exporters' queues, or are being sent.
     pub queued: i64,
     /// Records since the start, by signal.

@@ -26,7 +26,7 @@ impl Scene {
     async fn start() -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let board = Board::new(metrics.clone());
+        let board = Board::new(metrics.clone(), crate::memory::Memory::unlimited(), crate::audit::Audit::default());
         let admin = Admin::start("127.0.0.1:0", Gate::open(), Arc::new(registry), board.clone()).await.unwrap();
         Scene { admin, board, metrics, client: Client::new() }
     }
@@ -199,6 +199,13 @@ async fn status_tells_what_runs() {
         "outcome": "refused",
         "generation": 2,
         "error": "p.yaml:3: unknown key `exprters`"
+      },
+      "memory": {
+        "held_bytes": 0,
+        "soft_limit_bytes": null,
+        "hard_limit_bytes": null,
+        "resident_bytes": null,
+        "refusing": false
       },
       "queued": 3,
       "accounting": {

@@ -1,11 +1,13 @@
 //! From what was typed to what it means: collects the components of all files, and makes each a valid spec.
 
+mod admission;
 mod audit;
 mod credential;
 mod delivery;
 mod durable;
 mod exhausted;
 mod exporter;
+mod memory;
 mod pipeline;
 mod quarantine;
 mod receiver;

@@ -1,12 +1,14 @@
 //! What a pipeline file means, valid by construction: every reference resolves, every number is in range.
 //! Everything outside `config` works from these types; `Raw` never leaves it.
 
+mod admission;
 mod audit;
 mod cors;
 mod credential;
 mod delivery;
 mod durable;
 mod exporter;
+mod memory;
 mod password;
 mod quarantine;
 mod receiver;
@@ -22,12 +24,14 @@ use std::path::PathBuf;
 
 use crate::data::Signal;
 
+pub use admission::*;
 pub use audit::*;
 pub use cors::*;
 pub use credential::*;
 pub use delivery::*;
 pub use durable::*;
 pub use exporter::*;
+pub use memory::*;
 pub use password::*;
 pub use quarantine::*;
 pub use receiver::*;

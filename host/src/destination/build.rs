@@ -7,12 +7,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::batch::Batcher;
-use super::charge::{ENTRY_BYTES, Room};
 use super::delivery::{Answerable, Courier};
 use super::ends::Ends;
 use super::lane::Lane;
 use super::meter::Meter;
 use super::names::{self, Names};
+use super::room::{ENTRY_BYTES, Room};
 use super::route::Route;
 use super::source::Source;
 use super::stop::Stop;
@@ -89,7 +89,7 @@ impl Supply {
 
     fn memory(id: &str, capacity: usize, answerable: Answerable, site: Site<'_>, lanes: usize) -> Supply {
         let meter = Arc::new(Meter::new(id, capacity, site.metrics));
-        let room = Room::new(capacity, meter.clone());
+        let room = Room::new(capacity, lanes, meter.clone());
         let places = (capacity / ENTRY_BYTES).saturating_add(1).min(Semaphore::MAX_PERMITS);
         let (lanes, sources) = (0..lanes).map(|_| mpsc::channel(places)).map(|(tx, rx)| (tx, Source::Lane(rx))).unzip();
         Supply { way: Way::Lanes { room, lanes }, sources, meter, answerable }

@@ -2,16 +2,14 @@
 //! delivered or given up, and whoever waits then learns the end. In a durable queue, what was not delivered stays.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::sync::oneshot;
 
 use super::meter::Meter;
+use super::room::Room;
 use crate::data::Signal;
 use crate::queue::{Ticket, Written};
-
-/// What one entry of the queue costs beside its bytes; it bounds the number of entries, too.
-pub const ENTRY_BYTES: usize = 256;
 
 /// How it ended for the sender of a payload. When parts of it ended differently, the worst counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,40 +120,6 @@ impl Charge {
     }
 }
 
-/// The bytes that all lanes of a destination share.
-#[derive(Debug)]
-pub struct Room {
-    used: AtomicUsize,
-    capacity: usize,
-    meter: Arc<Meter>,
-}
-
-impl Room {
-    pub(super) fn new(capacity: usize, meter: Arc<Meter>) -> Arc<Self> {
-        Arc::new(Room { used: AtomicUsize::new(0), capacity, meter })
-    }
-
-    /// Bytes that are held.
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// Holds room for a payload. A payload that is larger than everything gets in when there is nothing else:
-    /// its sender could come again for ever otherwise.
-    pub(super) fn hold(self: &Arc<Self>, bytes: usize, records: u64) -> Option<Held> {
-        let cost = bytes.saturating_add(ENTRY_BYTES);
-        let fits = |used: usize| used.checked_add(cost).filter(|sum| *sum <= self.capacity || used == 0);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
-        self.meter.entered(bytes, records);
-        Some(Held { keeper: Keeper::Room(self.clone()), bytes, records, worst: AtomicU8::default(), reply: None })
-    }
-
-    fn release(&self, bytes: usize, records: u64) {
-        self.used.fetch_sub(bytes.saturating_add(ENTRY_BYTES), Ordering::Relaxed);
-        self.meter.left(bytes, records);
-    }
-}
-
 /// The place that a payload holds; it is given back, and the verdict sent, with the last [`Share`] of it.
 #[derive(Debug)]
 pub struct Held {
@@ -170,12 +134,20 @@ pub struct Held {
 /// Where the place is.
 #[derive(Debug)]
 enum Keeper {
-    Room(Arc<Room>),
+    Room {
+        room: Arc<Room>,
+        lane: usize,
+    },
     /// None once it was settled. The log counts for itself.
     Log(Option<Ticket>),
 }
 
 impl Held {
+    /// A place in the room of a lane.
+    pub(super) fn in_room(room: Arc<Room>, lane: usize, bytes: usize, records: u64) -> Held {
+        Held { keeper: Keeper::Room { room, lane }, bytes, records, worst: AtomicU8::default(), reply: None }
+    }
+
     /// The place of what was read from a durable queue.
     pub(super) fn logged(ticket: Ticket) -> Held {
         // Bytes and records are the log's to count.
@@ -198,7 +170,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         let worst = Verdict::from_number(*self.worst.get_mut());
         match &mut self.keeper {
-            Keeper::Room(room) => room.release(self.bytes, self.records),
+            Keeper::Room { room, lane } => room.release(*lane, self.bytes, self.records),
             // Dropped, it is put back.
             Keeper::Log(ticket) if worst == Verdict::Undelivered => drop(ticket.take()),
             Keeper::Log(ticket) => {
@@ -251,33 +223,8 @@ impl Drop for Share {
 
 #[cfg(test)]
 mod tests {
+    use super::super::room::tests::room;
     use super::*;
-    use crate::telemetry::metrics::Metrics;
-
-    fn room(capacity: usize) -> Arc<Room> {
-        Room::new(capacity, Arc::new(Meter::new("test", capacity, &Metrics::default())))
-    }
-
-    #[test]
-    fn room_is_bounded_and_given_back() {
-        let room = room(2 * (1000 + ENTRY_BYTES));
-        let first = room.hold(1000, 1).unwrap();
-        let second = room.hold(1000, 1).unwrap();
-        assert!(room.hold(1, 1).is_none());
-        drop(first);
-        assert!(room.hold(1000, 1).is_some());
-        drop(second);
-        assert_eq!(room.used(), 0);
-    }
-
-    #[test]
-    fn a_payload_larger_than_the_queue_gets_in_alone() {
-        let room = room(1000);
-        let small = room.hold(1, 1).unwrap();
-        assert!(room.hold(5000, 1).is_none());
-        drop(small);
-        assert!(room.hold(5000, 1).is_some());
-    }
 
     #[tokio::test]
     async fn the_worst_piece_decides_and_the_last_one_answers() {
@@ -287,9 +234,9 @@ mod tests {
             (vec![Some(Verdict::Undelivered), Some(Verdict::Refused)], Verdict::Undelivered),
             (vec![Some(Verdict::Taken), None], Verdict::Undelivered),
         ] {
-            let room = room(1000);
+            let room = room(1000, 1);
             let (reply, mut charge) = Charge::pending();
-            let whole = room.hold(10, 1).unwrap().answering(reply).share();
+            let whole = room.hold(0, 10, 1).unwrap().answering(reply).share();
             let shares: Vec<_> = ends.iter().map(|_| whole.another()).collect();
             whole.settle(Verdict::Taken);
             assert!(room.used() > 0);

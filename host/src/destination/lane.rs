@@ -19,6 +19,7 @@ use super::charge::Verdict;
 use super::delivery::Courier;
 use super::source::Source;
 use super::stop::Manner;
+use crate::supervise::fault_point;
 
 /// How long a lane that ends waits for a delivery from a durable queue to succeed.
 const STALL_MAX: Duration = Duration::from_secs(2);
@@ -79,7 +80,10 @@ impl Lane {
                     Verdict::Taken | Verdict::Refused => {}
                 },
                 entry = source.next(), if open && free => match entry {
-                    Some(entry) => batcher.push(entry, Instant::now()),
+                    Some(entry) => {
+                        fault_point("lane");
+                        batcher.push(entry, Instant::now());
+                    }
                     None => open = false,
                 },
                 () = &mut timer, if due.is_some() => armed = None,

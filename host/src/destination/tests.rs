@@ -9,7 +9,7 @@ mod retrying;
 use std::path::Path;
 use std::time::Duration;
 
-use super::charge::ENTRY_BYTES;
+use super::room::ENTRY_BYTES;
 use super::stop::Manner;
 use crate::config::spec::{Encoding, ExporterSpec, OnExhausted, QueueSpec, TargetSpec};
 use bytes::Bytes;

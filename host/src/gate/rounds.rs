@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::Gate;
 use super::rotating::{Rotating, Source};
+use crate::supervise::Panics;
 
 /// Looks at the files of gates, each at its interval, until it is dropped. One task a gate, owned here.
 #[derive(Debug, Default)]
@@ -23,7 +24,10 @@ impl Rounds {
             gate.tell();
             let gate = gate.clone();
             tasks.spawn(async move {
-                futures_util::future::join(again_and_again(gate.tls), again_and_again(gate.auth)).await;
+                let looks = || {
+                    futures_util::future::join(again_and_again(gate.tls.clone()), again_and_again(gate.auth.clone()))
+                };
+                Panics::default().survived("rotation of credentials", looks).await;
             });
         }
         Rounds { _tasks: tasks }

@@ -10,6 +10,8 @@ use std::time::Duration;
 )]
 use std::time::Instant;
 
+use crate::supervise::survived_on_thread;
+
 /// How often a running call is interrupted, to yield its thread and to be killed if its deadline has passed.
 /// Each tick is a wake-up of the process while calls run, so not less; a call that outlives its deadline does so
 /// by one tick, so not more.
@@ -103,7 +105,9 @@ impl Ticker {
             stopped: AtomicBool::new(false),
         });
         let shared = Arc::clone(&ticks);
-        let thread = thread::Builder::new().name("plugin-ticker".to_owned()).spawn(move || run(&shared, tick))?;
+        let thread = thread::Builder::new()
+            .name("plugin-ticker".to_owned())
+            .spawn(move || survived_on_thread("plugin ticker", || run(&shared, &tick)))?;
         let handle = TickerHandle { ticks, thread: thread.thread().clone() };
         Ok(Ticker { handle, thread: Some(thread) })
     }
@@ -125,7 +129,7 @@ impl Drop for Ticker {
     }
 }
 
-fn run(ticks: &Ticks, tick: impl Fn()) {
+fn run(ticks: &Ticks, tick: &impl Fn()) {
     let mut quiet = 0;
     while !ticks.stopped.load(Ordering::SeqCst) {
         if ticks.running.load(Ordering::SeqCst) > 0 {

@@ -259,7 +259,7 @@ impl State {
         // What is larger than everything gets in when there is nothing else: its sender would come again for ever.
         let fits = self.disk_bytes() + self.reserved + cost + FOOTER_BYTES as u64 <= self.options.max_bytes;
         let is_empty = is_alone && self.held.total().entries == 0;
-        if !fits && !is_empty {
+        if !(fits || is_empty) {
             return Err(Full::NoRoom);
         }
         self.reserved += cost;

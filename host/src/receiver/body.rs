@@ -1,7 +1,6 @@
 //! Reading a request's body: no more than its limit, no slower than its pace, and with no more copies than needed.
 //!
-//! This is where a request's memory begins, so this is where admission by memory belongs: before the first frame is
-//! asked for, and again before decompression.
+//! This is where a request's memory begins: the buffer never grows before its lease has.
 
 use std::time::Duration;
 
@@ -9,6 +8,9 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
+
+use super::admission::{Ticket, TurnedAway};
+use crate::memory::Kind;
 
 /// A body that came in one piece is passed on as a slice of the connection's read buffer, unless it is smaller than
 /// this: then it is copied, because the slice would keep the whole buffer (up to 128 KiB) alive for as long as the
@@ -41,6 +43,9 @@ pub enum BodyError {
     /// The connection failed, or the client gave up.
     #[error("the request's body broke off: {0}")]
     Broken(String),
+    /// There is no room for it now; the rest was not read.
+    #[error(transparent)]
+    TurnedAway(#[from] TurnedAway),
 }
 
 /// Reads a whole body of at most `limit` bytes.
@@ -51,6 +56,7 @@ pub async fn read<B>(
     body: &mut B,
     limit: usize,
     patience: Duration,
+    ticket: &mut Ticket,
     expected: impl FnOnce(&[u8]) -> Option<u64>,
 ) -> Result<Bytes, BodyError>
 where
@@ -63,11 +69,15 @@ where
     if first.len().max(expected) > limit {
         return Err(BodyError::TooLarge { limit });
     }
+    let mut lease = ticket.lease(Kind::Reading);
+    let capacity = expected.min(RESERVED_MAX).max(first.len());
+    ticket.grow(&mut lease, capacity)?;
     let mut next = pace.next(body).await?;
     if next.is_none() {
-        return Ok(settled(first));
+        lease.shrink_to(first.len());
+        return Ok(lease.keep(settled(first), Kind::Requests));
     }
-    let mut bytes = Vec::with_capacity(expected.min(RESERVED_MAX).max(first.len()));
+    let mut bytes = Vec::with_capacity(capacity);
     bytes.extend_from_slice(&first);
     drop(first);
     while let Some(data) = next {
@@ -75,13 +85,15 @@ where
             return Err(BodyError::TooLarge { limit });
         }
         if bytes.capacity() - bytes.len() < data.len() {
-            // In one step, now that the client has shown that it means it.
-            bytes.reserve_exact(expected.saturating_sub(bytes.len()));
+            // In one step, now that the client has shown that it means it; one that lied has it doubled.
+            let size = expected.max(bytes.len() + data.len()).max(bytes.len().saturating_mul(2).min(limit));
+            ticket.grow(&mut lease, size - bytes.capacity())?;
+            bytes.reserve_exact(size - bytes.len());
         }
         bytes.extend_from_slice(&data);
         next = pace.next(body).await?;
     }
-    Ok(Bytes::from(bytes))
+    Ok(lease.keep(Bytes::from(bytes), Kind::Requests))
 }
 
 /// Reads and forgets the rest of a body, so that the connection can carry the next request: at most `limit` bytes, for

@@ -1,6 +1,7 @@
 //! One connection on its shard, from its first byte to its end.
 
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,19 +14,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream as Plain;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::server::TlsStream;
 
 use super::answer::Reply;
 use super::counted::Counted;
 use super::gated;
+use super::meter::Limit;
 use super::server::{Phase, Shared};
-use super::wiring::{Patience, Protocol, Wiring};
+use super::slots::Slot;
+use super::wiring::{Protocol, Wiring};
+use crate::config::spec::TimeoutsSpec;
 use crate::gate::HandshakeError;
-
-/// Held by a connection as long as it is open.
-pub(super) type Slot = OwnedSemaphorePermit;
+use crate::supervise::fault_point;
 
 /// An error of any layer below.
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -37,15 +39,6 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 
 /// The largest frame: a larger one saves work for each, but is buffered whole.
 const FRAME_MAX: u32 = 128 << 10;
-
-/// Streams that a client opened and reset before they were looked at (rapid reset, CVE-2023-44487).
-const RESET_STREAMS_MAX: usize = 64;
-
-/// Streams that may be open on a connection of OTLP/HTTP over HTTP/2. That of gRPC is configured.
-const HTTP_STREAMS_MAX: u32 = 128;
-
-/// Bytes of a request's headers.
-const HEADERS_MAX: u32 = 32 << 10;
 
 /// By so many bytes hyper knows the version, and its own timers watch over the connection.
 const PREFACE: u64 = 24;
@@ -65,6 +58,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Serves the connection to its end.
     pub async fn serve(self, stream: TcpStream) -> Result<(), Error> {
+        fault_point("connection");
         let stream = tokio::net::TcpStream::from_std(stream)?;
         let wiring = self.shared.wiring.load_full();
         let start = Instant::now();
@@ -81,11 +75,12 @@ impl Connection {
     /// listener ends.
     async fn shake_hands(&self, stream: Plain, wiring: &Wiring, start: Instant) -> Option<TlsStream<Plain>> {
         let mut phase = self.phase.clone();
-        let patience = wiring.patience.head;
+        let patience = wiring.timeouts.head;
         tokio::select! {
             biased;
             shaken = wiring.gate.shake_hands(stream, self.peer) => shaken.ok(),
             () = sleep_until(start + patience) => {
+                wiring.meter.limited(Limit::Head);
                 wiring.gate.note_handshake(self.peer, &HandshakeError::Timeout(patience));
                 None
             }
@@ -103,7 +98,13 @@ impl Connection {
         let builder = builder(&wiring);
         let transport = wiring.gate.transport();
         let mut transports = shared.transport.subscribe();
-        let service = service_fn(move |request| answer(shared.wiring.load_full(), shard, peer, request));
+        let service = service_fn(move |request| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let answer = answer(shared.wiring.load_full(), shard, peer, request);
+                shared.panics.noted("answer a request", answer).await
+            }
+        });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
 
         let age = match &wiring.protocol {
@@ -112,7 +113,7 @@ impl Connection {
         };
         // The first of: its end, no sign of life, old age, another TLS than it began with, the drain.
         let mut silent = pin!(async {
-            sleep_until(start + wiring.patience.head).await;
+            sleep_until(start + wiring.timeouts.head).await;
             if received.bytes() >= PREFACE {
                 std::future::pending::<()>().await;
             }
@@ -123,8 +124,11 @@ impl Connection {
         let mut draining = pin!(draining.wait_for(|phase| *phase >= Phase::Draining));
         tokio::select! {
             biased;
-            ended = connection.as_mut() => return ended,
-            () = &mut silent => return Ok(()),
+            ended = connection.as_mut() => return counted(ended, &wiring),
+            () = &mut silent => {
+                wiring.meter.limited(Limit::Head);
+                return Ok(());
+            }
             () = &mut old => {}
             _ = &mut outdated => {}
             _ = &mut draining => {}
@@ -133,7 +137,7 @@ impl Connection {
         let grace = age.and_then(|age| start.checked_add(age + AGE_GRACE));
         tokio::select! {
             biased;
-            ended = connection.as_mut() => ended,
+            ended = connection.as_mut() => counted(ended, &wiring),
             () = at(grace) => Ok(()),
             _ = phase.wait_for(|phase| *phase >= Phase::Closed) => Ok(()),
         }
@@ -148,21 +152,44 @@ async fn at(instant: Option<Instant>) {
     }
 }
 
+/// Counts the limit that ended a connection.
+fn counted(ended: Result<(), Error>, wiring: &Wiring) -> Result<(), Error> {
+    let limit = ended.as_ref().err().and_then(|error| limit(error.as_ref()));
+    limit.into_iter().for_each(|limit| wiring.meter.limited(limit));
+    ended
+}
+
+/// The limit that an error of a connection means.
+fn limit(error: &(dyn std::error::Error + 'static)) -> Option<Limit> {
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_parse_too_large() {
+        return Some(Limit::Headers);
+    }
+    // HTTP/1.1 says so itself; the cause of HTTP/2 is a ping that was not answered.
+    if error.is_timeout() {
+        return Some(if error.source().is_some() { Limit::KeepAlive } else { Limit::Head });
+    }
+    let h2 = error.source()?.downcast_ref::<h2::Error>()?;
+    (h2.is_go_away() && h2.is_library() && h2.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)).then_some(Limit::Flood)
+}
+
 async fn answer(
     wiring: Arc<Wiring>,
     shard: usize,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Infallible> {
+    fault_point("request");
     Ok(gated::answer(&wiring, shard, peer, request).await)
 }
 
 fn builder(wiring: &Wiring) -> Builder<TokioExecutor> {
-    let Patience { head, ping, pong, .. } = wiring.patience;
+    let TimeoutsSpec { head, keep_alive_interval, keep_alive, .. } = wiring.timeouts;
+    let limits = wiring.limits();
     let mut builder = Builder::new(TokioExecutor::new());
     let streams = match &wiring.protocol {
         Protocol::Grpc(spec) => spec.max_concurrent_streams,
-        Protocol::Http { .. } => HTTP_STREAMS_MAX,
+        Protocol::Http { spec, .. } => spec.max_concurrent_streams,
     };
     builder.http1().timer(TokioTimer::new()).header_read_timeout(head).keep_alive(true);
     builder
@@ -173,10 +200,10 @@ fn builder(wiring: &Wiring) -> Builder<TokioExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME_MAX)
         .max_concurrent_streams(streams)
-        .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
-        .max_header_list_size(HEADERS_MAX)
-        .keep_alive_interval(ping)
-        .keep_alive_timeout(pong);
+        .max_pending_accept_reset_streams(limits.max_pending_resets)
+        .max_header_list_size(limits.max_header_bytes)
+        .keep_alive_interval(keep_alive_interval)
+        .keep_alive_timeout(keep_alive);
     match wiring.protocol {
         Protocol::Grpc(_) => builder.http2_only(),
         Protocol::Http { .. } => builder,

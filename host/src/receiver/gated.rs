@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
+use super::admission::Caller;
 use super::answer::Reply;
 use super::wiring::{Protocol, Wiring};
 use super::{grpc, http as otlp_http};
@@ -16,9 +17,10 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
+    let caller = Caller { shard, peer: peer.ip() };
     match &wiring.protocol {
         Protocol::Grpc(spec) => match wiring.gate.admit(request.headers(), peer).await {
-            Ok(()) => grpc::answer(wiring, spec.limits.max_request_bytes, shard, request).await,
+            Ok(()) => grpc::answer(wiring, spec.limits.max_request_bytes, caller, request).await,
             Err(denied) => grpc::deny(wiring, &denied, &request),
         },
         Protocol::Http { spec, paths } => {
@@ -28,7 +30,7 @@ where
                 return reply;
             }
             let mut response = match wiring.gate.admit(request.headers(), peer).await {
-                Ok(()) => otlp_http::answer(wiring, spec, paths, shard, request).await,
+                Ok(()) => otlp_http::answer(wiring, spec, paths, caller, request).await,
                 Err(denied) => otlp_http::deny(wiring, &denied, request).await,
             };
             if let Some(visit) = cors {

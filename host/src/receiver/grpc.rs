@@ -21,6 +21,7 @@ use tonic::metadata::MetadataValue;
 
 use self::deadline::Deadline;
 use self::reply::Failure;
+use super::admission::{Caller, Ticket};
 use super::answer::Reply;
 use super::body;
 use super::inflate::Coding;
@@ -37,7 +38,7 @@ const PREFIX: usize = 5;
 const ENCODINGS: &str = "gzip,zstd,identity";
 
 /// Answers one call. Dropping the future, as a lost connection does, drops what the intake was doing for it.
-pub async fn answer<B>(wiring: &Wiring, limit: usize, shard: usize, request: http::Request<B>) -> Response<Reply>
+pub async fn answer<B>(wiring: &Wiring, limit: usize, caller: Caller, request: http::Request<B>) -> Response<Reply>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
@@ -48,9 +49,12 @@ where
     } else if !is_grpc(&head.headers) {
         (Outcome::Unsupported, reply::not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE))
     } else {
-        match call(wiring, limit, shard, &head, &mut body).await {
+        match call(wiring, limit, caller, &head, &mut body).await {
             Ok(receipt) => (Outcome::of(&receipt), reply::success(&receipt, &head.headers)),
-            Err(failure) => (failure.outcome, reply::failure(&failure)),
+            Err(failure) => {
+                failure.limit.into_iter().for_each(|limit| wiring.meter.limited(limit));
+                (failure.outcome, reply::failure(&failure))
+            }
         }
     };
     wiring.meter.ended(outcome);
@@ -67,7 +71,7 @@ pub fn deny<B>(wiring: &Wiring, denied: &Denied, request: &http::Request<B>) -> 
     reply::denied(&failure, &denied.challenges)
 }
 
-async fn call<B>(wiring: &Wiring, limit: usize, shard: usize, head: &Parts, body: &mut B) -> Result<Receipt, Failure>
+async fn call<B>(wiring: &Wiring, limit: usize, caller: Caller, head: &Parts, body: &mut B) -> Result<Receipt, Failure>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
@@ -78,10 +82,14 @@ where
     };
     let deadline = Deadline::of(&head.headers, Instant::now())?;
     let coding = coding(&head.headers)?;
+    let mut ticket = wiring.admission.enter(caller, &head.headers)?;
+    let limit = limit.min(wiring.admission.largest());
     let work = async {
-        let framed = body::read(body, limit.saturating_add(PREFIX), wiring.patience.body, framed_length).await?;
-        let bytes = message(framed, coding, limit)?;
-        take(wiring, Request { signal, bytes, shard }).await
+        let whole = limit.saturating_add(PREFIX);
+        let framed = body::read(body, whole, wiring.timeouts.body, &mut ticket, framed_length).await?;
+        let bytes = message(framed, coding, limit, &mut ticket)?;
+        ticket.records(signal, &bytes)?;
+        take(wiring, Request { signal, bytes, shard: caller.shard }).await
     };
     deadline.bound(work).await
 }
@@ -128,7 +136,7 @@ fn framed_length(body: &[u8]) -> Option<u64> {
 }
 
 /// The one message of a unary request.
-fn message(mut framed: Bytes, coding: Coding, limit: usize) -> Result<Bytes, Failure> {
+fn message(mut framed: Bytes, coding: Coding, limit: usize, ticket: &mut Ticket) -> Result<Bytes, Failure> {
     let malformed = |message: &str| Err(Failure::new(Outcome::Malformed, Code::InvalidArgument, message));
     if framed.is_empty() {
         return malformed("the call carries no message");
@@ -145,7 +153,7 @@ fn message(mut framed: Bytes, coding: Coding, limit: usize) -> Result<Bytes, Fai
     framed.advance(PREFIX);
     match (flag, coding) {
         (0, _) => Ok(Coding::Identity.inflate(framed, limit)?),
-        (1, Coding::Gzip | Coding::Zstd) => Ok(coding.inflate(framed, limit)?),
+        (1, Coding::Gzip | Coding::Zstd) => Ok(coding.inflate_within(framed, limit, ticket)?),
         // The code is that of the gRPC compression specification.
         (1, Coding::Identity) => {
             let message = "the message is flagged as compressed, but grpc-encoding does not say how";

@@ -13,13 +13,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use http::header::EXPECT;
 use http::request::Parts;
-use http::{Method, Response, Version};
+use http::{HeaderMap, Method, Response, Version};
 use http_body::Body;
 
 pub use self::cors::Visit;
 use self::head::Head;
 use self::media::Media;
 use self::reply::Problem;
+use super::admission::Caller;
 use super::answer::Reply;
 use super::body;
 use super::meter::Outcome;
@@ -37,7 +38,7 @@ pub async fn answer<B>(
     wiring: &Wiring,
     spec: &HttpServerSpec,
     paths: &HashMap<String, Signal>,
-    shard: usize,
+    caller: Caller,
     request: http::Request<B>,
 ) -> Response<Reply>
 where
@@ -46,9 +47,11 @@ where
 {
     let (parts, mut body) = request.into_parts();
     let media = Media::of(&parts.headers);
-    let head = Head::check(&parts, paths, media, spec.limits.max_request_bytes);
+    let limit = spec.limits.max_request_bytes.min(wiring.admission.largest());
+    let head = head::check_size(&parts, spec.admission.max_header_bytes)
+        .and_then(|()| Head::check(&parts, paths, media, limit));
     let taken = match head {
-        Ok(head) => take(wiring, spec, head, shard, &mut body).await,
+        Ok(head) => take(wiring, spec, head, caller, &parts.headers, &mut body).await,
         Err(problem) => Err(problem),
     };
     match taken {
@@ -76,6 +79,7 @@ where
     B::Error: std::fmt::Display,
 {
     wiring.meter.ended(problem.outcome);
+    problem.limit.into_iter().for_each(|limit| wiring.meter.limited(limit));
     let survives = rest_is_read(parts, body, wiring).await;
     let mut response = reply::problem(problem, Media::of(&parts.headers).unwrap_or_default(), survives);
     if parts.method == Method::HEAD {
@@ -89,19 +93,22 @@ async fn take<B>(
     wiring: &Wiring,
     spec: &HttpServerSpec,
     head: Head,
-    shard: usize,
+    caller: Caller,
+    headers: &HeaderMap,
     body: &mut B,
 ) -> Result<(Signal, Receipt), Problem>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    let limit = spec.limits.max_request_bytes;
+    let limit = spec.limits.max_request_bytes.min(wiring.admission.largest());
     let Head { signal, media, coding, length } = head;
-    let body = body::read(body, limit, wiring.patience.body, |_| length).await?;
-    let body = coding.inflate(body, limit)?;
-    let bytes = media.decode(signal, body, &spec.limits)?;
-    match wiring.intake.take(Request { signal, bytes: bytes.clone(), shard }).await {
+    let mut ticket = wiring.admission.enter(caller, headers)?;
+    let body = body::read(body, limit, wiring.timeouts.body, &mut ticket, |_| length).await?;
+    let body = coding.inflate_within(body, limit, &mut ticket)?;
+    let bytes = media.decode(signal, body, &spec.limits, &mut ticket)?;
+    ticket.records(signal, &bytes)?;
+    match wiring.intake.take(Request { signal, bytes: bytes.clone(), shard: caller.shard }).await {
         Ok(receipt) => {
             wiring.meter.taken(signal, &receipt);
             Ok((signal, receipt))
@@ -126,5 +133,5 @@ where
     if parts.headers.contains_key(EXPECT) {
         return false;
     }
-    body::discard(body, FORGOTTEN_MAX, wiring.patience.rest).await
+    body::discard(body, FORGOTTEN_MAX, wiring.timeouts.rest).await
 }

@@ -6,6 +6,9 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+use super::admission::{Ticket, TurnedAway};
+use crate::memory::Kind;
+
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
@@ -48,6 +51,9 @@ pub enum InflateError {
     /// It is not what its header says, or it is cut short.
     #[error("the body cannot be decompressed: {0}")]
     Corrupt(io::Error),
+    /// There is no room for it now.
+    #[error(transparent)]
+    TurnedAway(#[from] TurnedAway),
 }
 
 impl Coding {
@@ -62,44 +68,65 @@ impl Coding {
         }
     }
 
-    /// Decompresses a whole body, to at most `limit` bytes.
+    /// Decompresses a whole body, to at most `limit` bytes, beside any account of memory.
     pub fn inflate(self, body: Bytes, limit: usize) -> Result<Bytes, InflateError> {
+        self.inflate_as(body, limit, &mut |_| Ok(()))
+    }
+
+    /// Decompresses the whole body of a request, to at most `limit` bytes, as far as there is room for it.
+    pub fn inflate_within(self, body: Bytes, limit: usize, ticket: &mut Ticket) -> Result<Bytes, InflateError> {
+        if self == Coding::Identity {
+            return self.inflate(body, limit);
+        }
+        let mut lease = ticket.lease(Kind::Decoding);
+        let bytes = self.inflate_as(body, limit, &mut |more| ticket.grow(&mut lease, more))?;
+        lease.shrink_to(bytes.len());
+        Ok(lease.keep(bytes, Kind::Requests))
+    }
+
+    fn inflate_as(self, body: Bytes, limit: usize, grow: &mut Grow<'_>) -> Result<Bytes, InflateError> {
         match self {
             Coding::Identity if body.len() > limit => Err(InflateError::TooLarge { limit }),
             Coding::Identity => Ok(body),
-            Coding::Gzip => read(MultiGzDecoder::new(&body[..]), body.len(), limit),
+            Coding::Gzip => read(MultiGzDecoder::new(&body[..]), body.len(), limit, grow),
             Coding::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(&body[..]).map_err(InflateError::Corrupt)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(InflateError::Corrupt)?;
-                read(decoder, body.len(), limit)
+                read(decoder, body.len(), limit, grow)
             }
         }
     }
 }
 
-/// Reads to the end, and gives up at the first byte over the limit.
-fn read(mut decoder: impl Read, compressed: usize, limit: usize) -> Result<Bytes, InflateError> {
+/// Asked before so many bytes more are written.
+type Grow<'a> = dyn FnMut(usize) -> Result<(), TurnedAway> + 'a;
+
+/// Reads to the end, and gives up at the first byte over the limit, or where there is no room.
+fn read(mut decoder: impl Read, compressed: usize, limit: usize, grow: &mut Grow<'_>) -> Result<Bytes, InflateError> {
     let over = limit.saturating_add(1);
     let mut out = Vec::new();
     let mut size = compressed.saturating_mul(USUAL_RATIO).max(BUFFER_MIN);
     loop {
         size = if size > DOUBLED_MAX { over } else { size.min(over) };
-        let room = size.saturating_sub(out.len());
-        out.reserve_exact(room);
-        let read = decoder.by_ref().take(room as u64).read_to_end(&mut out).map_err(InflateError::Corrupt)?;
-        if out.len() > limit {
-            return Err(InflateError::TooLarge { limit });
-        }
-        if read < room {
-            break;
+        out.reserve_exact(size.saturating_sub(out.len()));
+        // What is reserved becomes memory only where it is written to, so room is asked for step by step.
+        while out.len() < size {
+            let step = (size - out.len()).min(DOUBLED_MAX);
+            grow(step)?;
+            let read = decoder.by_ref().take(step as u64).read_to_end(&mut out).map_err(InflateError::Corrupt)?;
+            if out.len() > limit {
+                return Err(InflateError::TooLarge { limit });
+            }
+            if read < step {
+                // It may wait in a queue, where only its length counts.
+                if out.capacity() - out.len() > out.len() / 8 {
+                    out.shrink_to_fit();
+                }
+                return Ok(Bytes::from(out));
+            }
         }
         size = size.saturating_mul(2);
     }
-    // It may wait in a queue, where only its length counts.
-    if out.capacity() - out.len() > out.len() / 8 {
-        out.shrink_to_fit();
-    }
-    Ok(Bytes::from(out))
 }
 
 /// Compresses an answer if that is worth it.

@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::records;
 use crate::data::Signal;
 use crate::data::intake::{Receipt, Refusal};
-use crate::telemetry::metrics::{Metrics, ReceiverLabels, RequestLabels};
+use crate::telemetry::metrics::{LimitLabels, Metrics, ReceiverLabels, RequestLabels};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +56,62 @@ impl Outcome {
     }
 }
 
+/// A limit of a listener that somebody crossed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The soft limit of memory.
+    MemorySoft,
+    /// The hard limit of memory.
+    MemoryHard,
+    /// The hard limit of memory, by the process as a whole.
+    MemoryResident,
+    /// `max_in_flight_bytes`.
+    InFlight,
+    /// `requests_per_second`.
+    RequestRate,
+    /// `records_per_second`.
+    RecordRate,
+    /// `max_connections`: a connection had to wait.
+    Connections,
+    /// `max_header_bytes`, or what HTTP/1.1 allows.
+    Headers,
+    /// What HTTP/2 allows a client to do that only costs: `max_pending_resets`, floods of frames.
+    Flood,
+    /// `timeouts.head`.
+    Head,
+    /// `timeouts.body`.
+    Body,
+    /// `timeouts.keep_alive`.
+    KeepAlive,
+    /// What the operating system gives: a connection could not be accepted, as when no file descriptor is left.
+    Accept,
+}
+
+impl Limit {
+    const ALL: [(Limit, &'static str); 13] = [
+        (Limit::MemorySoft, "memory_soft"),
+        (Limit::MemoryHard, "memory_hard"),
+        (Limit::MemoryResident, "memory_resident"),
+        (Limit::InFlight, "max_in_flight_bytes"),
+        (Limit::RequestRate, "requests_per_second"),
+        (Limit::RecordRate, "records_per_second"),
+        (Limit::Connections, "max_connections"),
+        (Limit::Headers, "max_header_bytes"),
+        (Limit::Flood, "max_pending_resets"),
+        (Limit::Head, "timeouts.head"),
+        (Limit::Body, "timeouts.body"),
+        (Limit::KeepAlive, "timeouts.keep_alive"),
+        (Limit::Accept, "accept"),
+    ];
+}
+
 /// The counters of one receiver and transport.
 #[derive(Clone, Debug)]
 pub struct Meter {
     /// In the order of [`Outcome::ALL`], which is the enum's.
     requests: [Counter; 8],
+    /// In the order of [`Limit::ALL`], which is the enum's.
+    limits: [Counter; 13],
     traces: PerRecord,
     metrics: PerRecord,
     logs: PerRecord,
@@ -87,6 +138,10 @@ impl Meter {
                 let labels = RequestLabels { receiver: receiver.to_owned(), transport, outcome };
                 metrics.receiver_requests.get_or_create_owned(&labels)
             }),
+            limits: Limit::ALL.map(|(_, limit)| {
+                let labels = LimitLabels { receiver: receiver.to_owned(), transport, limit };
+                metrics.receiver_limits.get_or_create_owned(&labels)
+            }),
             traces: per_record(Signal::Traces),
             metrics: per_record(Signal::Metrics),
             logs: per_record(Signal::Logs),
@@ -104,6 +159,13 @@ impl Meter {
     /// Counts a request, by how it ended: once for each.
     pub fn ended(&self, outcome: Outcome) {
         if let Some(counter) = self.requests.get(outcome as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Counts that a limit was crossed.
+    pub fn limited(&self, limit: Limit) {
+        if let Some(counter) = self.limits.get(limit as usize) {
             counter.inc();
         }
     }
@@ -128,9 +190,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_are_listed_in_the_order_of_the_enum() {
+    fn outcomes_and_limits_are_listed_in_the_order_of_their_enums() {
         for (index, (outcome, _)) in Outcome::ALL.into_iter().enumerate() {
             assert_eq!(outcome as usize, index);
+        }
+        for (index, (limit, _)) in Limit::ALL.into_iter().enumerate() {
+            assert_eq!(limit as usize, index);
         }
     }
 }

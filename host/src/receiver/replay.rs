@@ -22,8 +22,10 @@ pub use self::source::ReplayError;
 use super::meter::{Meter, Outcome};
 use crate::config::spec::{ReplayMode, ReplaySpec};
 use crate::data::Signal;
-use crate::data::intake::{Intake, Refusal, Request};
+use crate::data::intake::{Intake, Receipt, Refusal, Request};
+use crate::memory::{self, Kind, Memory};
 use crate::shard::Shards;
+use crate::supervise::fault_point;
 use crate::telemetry::metrics::Metrics;
 
 /// Requests that are read ahead.
@@ -82,6 +84,7 @@ impl Replay {
         receiver: &str,
         spec: &ReplaySpec,
         intake: Arc<dyn Intake>,
+        memory: &Memory,
         metrics: &Metrics,
         shards: &Shards,
         shard: usize,
@@ -94,6 +97,7 @@ impl Replay {
         let player = Player {
             spec: spec.clone(),
             intake: Arc::clone(&intake),
+            memory: memory.clone(),
             meter: Meter::new(metrics, receiver, "file"),
             shard: shard % shards.len(),
             told_to_stop,
@@ -111,6 +115,11 @@ impl Replay {
     /// What it has done so far.
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
+    }
+
+    /// Whether it ended without being through: records are missing.
+    pub fn is_dead(&self) -> bool {
+        self.task.is_finished() && !self.progress().done
     }
 
     /// Waits until all is handed over, which in a loop it never is.
@@ -135,6 +144,7 @@ impl Replay {
 struct Player {
     spec: ReplaySpec,
     intake: Arc<ArcSwap<Arc<dyn Intake>>>,
+    memory: Memory,
     meter: Meter,
     shard: usize,
     told_to_stop: watch::Receiver<bool>,
@@ -152,6 +162,7 @@ impl Player {
             if self.unless_stopped(sleep_until(due)).await.is_none() {
                 break;
             }
+            fault_point("replay");
             self.hand_over(item).await;
         }
         // The reader ends when nobody takes its items.
@@ -177,8 +188,7 @@ impl Player {
             Err(refusal) => return self.leave_out(&item.place, &refusal),
         };
         loop {
-            let request = Request { signal, bytes: bytes.clone(), shard: self.shard };
-            match self.intake.load_full().take(request).await {
+            match self.take(signal, bytes.clone()).await {
                 Ok(receipt) => {
                     self.meter.ended(Outcome::of(&receipt));
                     self.meter.taken(signal, &receipt);
@@ -199,6 +209,15 @@ impl Player {
                 Err(refusal) => return self.leave_out(&item.place, &refusal),
             }
         }
+    }
+
+    /// Hands a request over, if there is memory for it.
+    async fn take(&self, signal: Signal, bytes: Bytes) -> Result<Receipt, Refusal> {
+        let lease = self.memory.admit().and_then(|()| self.memory.lease_of(Kind::Requests, bytes.len()));
+        let lease =
+            lease.map_err(|short| Refusal::Busy { reason: short.to_string(), retry_after: memory::RETRY_AFTER })?;
+        let request = Request { signal, bytes: lease.keep(bytes, Kind::Requests), shard: self.shard };
+        self.intake.load_full().take(request).await
     }
 
     fn leave_out(&mut self, place: &str, refusal: &Refusal) {

@@ -7,23 +7,26 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::connection::{self, Connection};
+use super::connection::Connection;
 use super::listener::Listener;
+use super::meter::Limit;
+use super::slots::{Slot, Slots};
 use super::wiring::Wiring;
 use crate::config::spec::TlsServerSpec;
 use crate::shard::Shards;
+use crate::supervise::{Panics, fault_point};
 
-/// Connections that one listener holds at a time; more wait in the kernel.
-const CONNECTIONS_MAX: u32 = 8192;
+/// How often a full listener looks whether a reload has made room.
+const FULL_CHECK: Duration = Duration::from_secs(1);
 
 /// First and longest wait after a failed accept.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
@@ -61,8 +64,9 @@ pub(super) struct Shared {
     pub wiring: ArcSwap<Wiring>,
     /// How connections are secured now: those that began otherwise are asked to go away.
     pub transport: watch::Sender<Option<TlsServerSpec>>,
-    slots: Arc<Semaphore>,
+    slots: Slots,
     accept_failures: AtomicU64,
+    pub panics: Panics,
 }
 
 impl Server {
@@ -71,12 +75,14 @@ impl Server {
         let shared = Arc::new(Shared {
             transport: watch::Sender::new(wiring.gate.transport()),
             wiring: ArcSwap::from_pointee(wiring),
-            slots: Arc::new(Semaphore::new(CONNECTIONS_MAX as usize)),
+            slots: Slots::new(),
             accept_failures: AtomicU64::new(0),
+            panics: shards.panics().clone(),
         });
         let (phase, phase_rx) = watch::channel(Phase::Serving);
         let local_addr = listener.local_addr();
-        let dealer = Dealer { shared: Arc::clone(&shared), shards: shards.clone(), phase: phase_rx, next: 0 };
+        let next = AtomicUsize::new(0);
+        let dealer = Dealer { shared: Arc::clone(&shared), shards: shards.clone(), phase: phase_rx, next };
         let accepting = shards.spawn_on(0, "accept connections", dealer.run(listener));
         Server { local_addr, shared, phase, accepting }
     }
@@ -88,7 +94,8 @@ impl Server {
 
     /// Exchanges what is served, from the next request on. No connection is closed, except when the settings of TLS
     /// are others: then each is asked to go away, as for a drain.
-    pub fn rewire(&self, wiring: Wiring) {
+    pub fn rewire(&self, mut wiring: Wiring) {
+        wiring.admission.take_over(&self.shared.wiring.load().admission);
         let transport = wiring.gate.transport();
         self.shared.wiring.store(Arc::new(wiring));
         self.shared.transport.send_if_modified(|before| {
@@ -100,7 +107,7 @@ impl Server {
 
     /// Connections that are open.
     pub fn connections(&self) -> usize {
-        (CONNECTIONS_MAX as usize).saturating_sub(self.shared.slots.available_permits())
+        self.shared.slots.taken()
     }
 
     /// How often a connection could not be accepted, as when the process has no file descriptors left.
@@ -114,14 +121,14 @@ impl Server {
         self.phase.send_replace(Phase::Draining);
         // The loop only ends; if it panicked, there is nothing to wait for either.
         let _ = self.accepting.await;
-        let all_closed = || self.shared.slots.acquire_many(CONNECTIONS_MAX);
-        let cut_off = match timeout_at(deadline, all_closed()).await {
-            Ok(_) => 0,
-            Err(_) => (CONNECTIONS_MAX as usize).saturating_sub(self.shared.slots.available_permits()),
+        let slots = &self.shared.slots;
+        let cut_off = match timeout_at(deadline, slots.all_ended()).await {
+            Ok(()) => 0,
+            Err(_) => slots.taken(),
         };
         self.phase.send_replace(Phase::Closed);
         // Connections end at once now.
-        let _ = all_closed().await;
+        slots.all_ended().await;
         Drained { connections, cut_off }
     }
 }
@@ -131,37 +138,39 @@ struct Dealer {
     shared: Arc<Shared>,
     shards: Shards,
     phase: watch::Receiver<Phase>,
-    next: usize,
+    next: AtomicUsize,
 }
 
 impl Dealer {
-    async fn run(mut self, listener: Listener) {
+    async fn run(self, listener: Listener) {
         let mut phase = self.phase.clone();
-        tokio::select! {
-            // An error means that the server was dropped: nobody wants the connections any more.
-            _ = phase.wait_for(|phase| *phase > Phase::Serving) => {}
-            () = self.accept(listener) => {}
-        }
-    }
-
-    /// Accepts until it is dropped. Whatever fails, it goes on: the listener has to be there when the cause has gone.
-    async fn accept(&mut self, listener: Listener) {
         let listener = match TcpListener::from_std(listener.socket) {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "cannot accept connections"),
         };
+        let accepting = self.shared.panics.survived("accept connections", || self.accept(&listener));
+        tokio::select! {
+            // An error means that the server was dropped: nobody wants the connections any more.
+            _ = phase.wait_for(|phase| *phase > Phase::Serving) => {}
+            () = accepting => {}
+        }
+    }
+
+    /// Accepts until it is dropped. Whatever fails, it goes on: the listener has to be there when the cause has gone.
+    async fn accept(&self, listener: &TcpListener) {
         let mut backoff = BACKOFF.0;
         loop {
             match listener.accept().await.and_then(|(stream, peer)| Ok((prepared(stream)?, peer))) {
                 Ok((stream, peer)) => {
                     backoff = BACKOFF.0;
-                    // The semaphore is never closed.
-                    let Ok(slot) = Arc::clone(&self.shared.slots).acquire_owned().await else { return };
+                    fault_point("accept");
+                    let slot = self.slot().await;
                     self.deal(stream, peer, slot);
                 }
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
                     self.shared.accept_failures.fetch_add(1, Ordering::Relaxed);
+                    self.shared.wiring.load().meter.limited(Limit::Accept);
                     if backoff == BACKOFF.0 {
                         tracing::warn!(%error, "cannot accept a connection, trying again");
                     }
@@ -172,10 +181,27 @@ impl Dealer {
         }
     }
 
-    fn deal(&mut self, stream: TcpStream, peer: SocketAddr, slot: connection::Slot) {
-        let shard = self.next;
-        self.next = (shard + 1) % self.shards.len();
-        let connection = Connection { shared: Arc::clone(&self.shared), shard, phase: self.phase.clone(), slot, peer };
+    /// Waits for a place; the connections behind this one wait in the kernel. An attacker who holds all places is
+    /// thrown out by the timeouts, if he says nothing.
+    async fn slot(&self) -> Slot {
+        let mut waits = false;
+        loop {
+            let wiring = self.shared.wiring.load();
+            if let Some(slot) = self.shared.slots.try_take(wiring.limits().max_connections) {
+                return slot;
+            }
+            if !std::mem::replace(&mut waits, true) {
+                wiring.meter.limited(Limit::Connections);
+            }
+            drop(wiring);
+            let _ = timeout(FULL_CHECK, self.shared.slots.one_ended()).await;
+        }
+    }
+
+    fn deal(&self, stream: TcpStream, peer: SocketAddr, slot: Slot) {
+        let shard = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        let (shared, phase) = (Arc::clone(&self.shared), self.phase.clone());
+        let connection = Connection { shared, shard, phase, slot, peer };
         // Detached: the drain waits for its slot, the shard for its end.
         drop(self.shards.spawn_on(shard, "serve a connection", async move {
             if let Err(error) = connection.serve(stream).await {

@@ -2,6 +2,7 @@
 
 mod compression;
 mod faults;
+mod memory;
 mod otlp_grpc;
 mod otlp_http;
 mod raw;
@@ -24,10 +25,10 @@ use prost::Message;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
-use super::wiring::Patience;
 use super::{Drained, Listener, Server, Wiring};
-use crate::config::spec::{GrpcServerSpec, HttpServerSpec, RequestLimits};
+use crate::config::spec::{AdmissionSpec, GrpcServerSpec, HttpServerSpec, RateLimitSpec, RequestLimits, TimeoutsSpec};
 use crate::data::intake::{Intake, Receipt, Refusal, Request};
+use crate::memory::Memory;
 use crate::shard::Shards;
 use crate::telemetry::metrics::Metrics;
 
@@ -140,8 +141,11 @@ pub struct Bench {
 #[derive(Clone, Default)]
 pub struct Setup {
     pub limit: Option<usize>,
-    pub patience: Patience,
+    pub timeouts: TimeoutsSpec,
+    pub admission: AdmissionSpec,
+    pub rate_limit: Option<RateLimitSpec>,
     pub max_connection_age: Option<Duration>,
+    pub memory: Option<Memory>,
 }
 
 impl Setup {
@@ -154,26 +158,40 @@ impl Setup {
         RequestLimits { max_request_bytes: self.limit.unwrap_or(defaults.max_request_bytes), ..defaults }
     }
 
+    fn memory(&self) -> Memory {
+        self.memory.clone().unwrap_or_else(Memory::unlimited)
+    }
+
     pub fn grpc_wiring(&self, pipeline: &Arc<Pipeline>, metrics: &Metrics) -> Wiring {
         let spec = GrpcServerSpec {
             endpoint: "127.0.0.1:0".to_owned(),
             limits: self.limits(),
             max_concurrent_streams: 128,
             max_connection_age: self.max_connection_age,
+            admission: self.admission.clone(),
+            timeouts: self.timeouts,
+            rate_limit: self.rate_limit.clone(),
             security: Default::default(),
         };
-        Wiring { patience: self.patience, ..Wiring::grpc("otlp", &spec, pipeline.clone(), metrics) }
+        Wiring::grpc("otlp", &spec, pipeline.clone(), &self.memory(), metrics)
     }
 
-    pub fn http_wiring(&self, pipeline: &Arc<Pipeline>, metrics: &Metrics) -> Wiring {
-        let spec = HttpServerSpec {
+    pub fn http_spec(&self) -> HttpServerSpec {
+        HttpServerSpec {
             endpoint: "127.0.0.1:0".to_owned(),
             limits: self.limits(),
             paths: BTreeMap::default(),
+            max_concurrent_streams: 128,
+            admission: self.admission.clone(),
+            timeouts: self.timeouts,
+            rate_limit: self.rate_limit.clone(),
             security: Default::default(),
             cors: None,
-        };
-        Wiring { patience: self.patience, ..Wiring::http("otlp", &spec, pipeline.clone(), metrics) }
+        }
+    }
+
+    pub fn http_wiring(&self, pipeline: &Arc<Pipeline>, metrics: &Metrics) -> Wiring {
+        Wiring::http("otlp", &self.http_spec(), pipeline.clone(), &self.memory(), metrics)
     }
 
     pub fn grpc(&self, pipeline: &Arc<Pipeline>) -> Bench {

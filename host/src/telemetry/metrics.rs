@@ -63,6 +63,38 @@ pub struct RotationLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of a receiver's limits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabels {
+    /// The receiver's id.
+    pub receiver: String,
+    /// `grpc`, `http` or `file`.
+    pub transport: &'static str,
+    /// The limit that was crossed: `memory_soft`, `max_in_flight_bytes`, `requests_per_second`, …
+    pub limit: &'static str,
+}
+
+/// Labels of bytes in the account of memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MemoryKindLabels {
+    /// `reading`, `decoding`, `requests` or `edited`.
+    pub kind: &'static str,
+}
+
+/// Labels of the limits of memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MemoryLimitLabels {
+    /// `soft` or `hard`.
+    pub limit: &'static str,
+}
+
+/// Labels of what is counted for a task of the process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TaskLabels {
+    /// Its name: `accept connections`.
+    pub task: &'static str,
+}
+
 /// Labels of what a stage counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StageLabels {
@@ -280,6 +312,11 @@ pub struct Metrics {
     pub receiver_refused: PerSignal<ReceiverLabels>,
     pub receiver_rejected: PerSignal<ReceiverLabels>,
     pub receiver_requests: Family<RequestLabels, Counter>,
+    pub receiver_limits: Family<LimitLabels, Counter>,
+    pub memory_held: Family<MemoryKindLabels, Gauge>,
+    pub memory_limit: Family<MemoryLimitLabels, Gauge>,
+    pub memory_short_periods: Counter,
+    pub task_panics: Family<TaskLabels, Counter>,
     pub authentication_failures: Family<GateLabels, Counter>,
     pub handshakes_failed: Family<GateLabels, Counter>,
     pub certificate_expiry: Family<ReceiverLabels, Gauge>,
@@ -339,7 +376,18 @@ impl Metrics {
                 family
             }};
         }
+        let memory_short_periods = Counter::default();
+        registry.register(
+            "sluicebox_memory_short_periods",
+            "How often the soft limit of memory was crossed, upwards",
+            memory_short_periods.clone(),
+        );
         Metrics {
+            receiver_limits: family!("sluicebox_receiver_limits", "How often a limit of a receiver was crossed"),
+            memory_held: family!("sluicebox_memory_held_bytes", "Bytes that telemetry holds in memory"),
+            memory_limit: family!("sluicebox_memory_limit_bytes", "Limits of the memory limiter; 0: none"),
+            memory_short_periods,
+            task_panics: family!("sluicebox_task_panics", "Panics of tasks of the process, by the task's name"),
             receiver_requests: family!("sluicebox_receiver_requests", "Requests answered, by outcome"),
             authentication_failures: family!(
                 "sluicebox_receiver_authentication_failures",

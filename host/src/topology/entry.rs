@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -18,6 +19,7 @@ use crate::data::batch::Rejection;
 use crate::data::intake::{Intake, Receipt, Refusal, Request};
 use crate::data::walk::Limits;
 use crate::destination::{Busy, Charge, Destination, Permit};
+use crate::memory::{self, Kind, Memory};
 use crate::receiver::meter::Meter;
 use crate::shard::Shards;
 
@@ -30,6 +32,7 @@ pub(super) struct Entry {
     limits: Limits,
     /// Counts what is delivered after its client has hung up.
     late: Arc<Meter>,
+    memory: Memory,
     shards: Shards,
     lease: Lease,
 }
@@ -48,6 +51,7 @@ impl Entry {
         pipelines: BTreeMap<Signal, Vec<Route>>,
         limits: &RequestLimits,
         late: Arc<Meter>,
+        memory: Memory,
         shards: Shards,
         lease: Lease,
     ) -> Entry {
@@ -56,7 +60,7 @@ impl Entry {
             attributes: limits.max_attributes,
             attribute_bytes: limits.max_attribute_bytes,
         };
-        Entry { pipelines, limits, late, shards, lease }
+        Entry { pipelines, limits, late, memory, shards, lease }
     }
 
     async fn process(&self, request: Request) -> Result<Receipt, Refusal> {
@@ -66,7 +70,8 @@ impl Entry {
         }
         let mut outcomes = Vec::with_capacity(routes.len());
         for route in routes {
-            outcomes.push(route.pipeline.chain.run(request.shard, &request.bytes, self.limits).await?);
+            let outcome = route.pipeline.chain.run(request.shard, &request.bytes, self.limits).await?;
+            outcomes.push(self.held(&request.bytes, outcome)?);
         }
         let charges = send(request.shard, routes, &outcomes)?;
         // The walk judges records alike for every pipeline.
@@ -84,6 +89,20 @@ impl Entry {
         let undelivered =
             || Refusal::Busy { reason: "a destination could not deliver".to_owned(), retry_after: RETRY_AFTER };
         promise.kept().await.ok_or_else(undelivered)
+    }
+}
+
+impl Entry {
+    /// Takes a lease for what a chain wrote anew. What it passed on as it came has the lease of the request.
+    fn held(&self, request: &Bytes, mut outcome: Outcome) -> Result<Outcome, Refusal> {
+        let edited = outcome.payload.as_mut().filter(|payload| payload.bytes.as_ptr() != request.as_ptr());
+        if let Some(payload) = edited {
+            let lease = self.memory.lease_of(Kind::Edited, payload.bytes.len());
+            let lease =
+                lease.map_err(|short| Refusal::Busy { reason: short.to_string(), retry_after: memory::RETRY_AFTER })?;
+            payload.bytes = lease.keep(std::mem::take(&mut payload.bytes), Kind::Edited);
+        }
+        Ok(outcome)
     }
 }
 

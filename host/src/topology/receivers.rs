@@ -14,6 +14,7 @@ use crate::admin::status::ReceiverStatus;
 use crate::config::spec::{GrpcServerSpec, HttpServerSpec, ReceiverSpec, ReplaySpec, RequestLimits, SecuritySpec};
 use crate::data::Signal;
 use crate::gate::{Alpn, Gate, GateError, Rounds};
+use crate::memory::Memory;
 use crate::receiver::meter::Meter;
 use crate::receiver::{BindError, Listener, Progress, Replay, ReplayError, Server, Wiring};
 use crate::report;
@@ -134,6 +135,7 @@ pub(super) struct Handover<'a> {
     pub(super) destinations: &'a Destinations,
     pub(super) lease: Lease,
     pub(super) shards: &'a Shards,
+    pub(super) memory: &'a Memory,
     pub(super) metrics: &'a Metrics,
 }
 
@@ -150,7 +152,7 @@ impl Handover<'_> {
         };
         let pipelines = Signal::ALL.into_iter().map(|signal| (signal, routes(signal))).collect();
         let late = Arc::new(Meter::new(self.metrics, receiver, transport));
-        Arc::new(Entry::new(pipelines, limits, late, self.shards.clone(), self.lease.clone()))
+        Arc::new(Entry::new(pipelines, limits, late, self.memory.clone(), self.shards.clone(), self.lease.clone()))
     }
 }
 
@@ -182,8 +184,8 @@ impl Receivers {
         for (key, side) in sides(to.generation) {
             let intake = to.entry(&key.receiver, key.transport, side.limits());
             let wiring = match side {
-                Side::Grpc(spec) => Wiring::grpc(&key.receiver, spec, intake, to.metrics),
-                Side::Http(spec) => Wiring::http(&key.receiver, spec, intake, to.metrics),
+                Side::Grpc(spec) => Wiring::grpc(&key.receiver, spec, intake, to.memory, to.metrics),
+                Side::Http(spec) => Wiring::http(&key.receiver, spec, intake, to.memory, to.metrics),
             };
             let wiring = wiring.behind(bound.gates.remove(&key).unwrap_or_default());
             if let Some(listener) = bound.listeners.remove(&key) {
@@ -212,7 +214,7 @@ impl Receivers {
                 before => {
                     retired.extend(before.map(|(_, replay)| replay));
                     self.told.remove(id);
-                    started(id, Replay::start(id, spec, intake, to.metrics, to.shards, index))
+                    started(id, Replay::start(id, spec, intake, to.memory, to.metrics, to.shards, index))
                 }
             };
             self.replays.extend(replay.map(|replay| (id.clone(), (spec.clone(), replay))));
@@ -258,6 +260,11 @@ impl Receivers {
             return std::future::pending().await;
         }
         futures_util::future::select_all(ends).await.0
+    }
+
+    /// Replays that ended without being through.
+    pub(super) fn dead(&self) -> impl Iterator<Item = &String> {
+        self.replays.iter().filter(|(_, (_, replay))| replay.is_dead()).map(|(id, _)| id)
     }
 
     /// Notes that a replay was told to be through.

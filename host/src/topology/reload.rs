@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
 
+use super::rounds::Found;
 use super::running::{Running, watch_set};
 use super::{Signals, Told};
 use crate::admin::status::ReloadOutcome;
 use crate::config::{Loaded, Problems};
 use crate::report;
+use crate::supervise::ROUND;
 use crate::watch::{Change, Watcher};
 
 /// How long files must be quiet before a change of theirs is believed to be complete.
@@ -36,6 +39,8 @@ impl Watch {
 /// Serves and reloads until a signal says to end, or until nothing more can come.
 pub(super) async fn until_told(mut running: Running, watch: Watch, signals: &mut Signals) -> Running {
     let Watch { watcher, mut changes } = watch;
+    let mut rounds = interval(ROUND);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
@@ -46,11 +51,19 @@ pub(super) async fn until_told(mut running: Running, watch: Watch, signals: &mut
                 }
                 Told::Reload => tracing::info!("SIGHUP: reloading"),
             },
+            _ = rounds.tick() => {
+                if running.round() == Found::Lost {
+                    tracing::error!("a data thread is gone: draining, and ending with a failure");
+                    return running;
+                }
+                continue;
+            }
             replay = running.replayed() => {
                 running.note_told(replay);
                 continue;
             }
             () = running.exhausted() => {
+                running.round();
                 tracing::info!("every replay is through, and nothing else is configured");
                 return running;
             }

@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use super::build::Workshop;
 use super::destinations::{self, Destinations, ExporterFault};
 use super::generation::Generation;
 use super::receivers::{Bound, Handover, ReceiverFault, Receivers, Retired};
+use super::rounds::{self, Found};
 use super::summary;
 use crate::admin::{Board, Serving};
 use crate::config::spec::PluginSource;
 use crate::config::{Loaded, Problems, diff};
 use crate::destination::queues::Left;
 use crate::destination::stop::Manner;
+use crate::memory::Memory;
 use crate::shard::Shards;
 use crate::watch::WatchSet;
 
@@ -35,6 +37,7 @@ pub struct Running {
     /// Ends when the last request of the generation is through.
     lease: mpsc::Receiver<Infallible>,
     board: Arc<Board>,
+    memory: Memory,
     /// Earlier generations' receivers and destinations, on their way out.
     retiring: JoinSet<()>,
 }
@@ -64,8 +67,9 @@ impl Running {
         loaded: Loaded,
         workshop: Workshop,
         board: Arc<Board>,
+        memory: Memory,
     ) -> anyhow::Result<Running> {
-        let shards = Shards::start(loaded.spec.service.shards)?;
+        let shards = Shards::counting(loaded.spec.service.shards, board.panics())?;
         let first = workshop.generation(&loaded.spec, shards.len(), 1).await?;
         let (_, lease) = mpsc::channel(1);
         let destinations = Destinations::none(workshop.dead_letters.clone().unwrap_or_default());
@@ -79,6 +83,7 @@ impl Running {
             generation: Arc::new(Generation::nothing()),
             lease,
             board,
+            memory,
             retiring: JoinSet::new(),
         };
         let prepared = running.complete(first).await?;
@@ -127,8 +132,10 @@ impl Running {
             destinations: &destinations,
             lease,
             shards: &self.shards,
+            memory: &self.memory,
             metrics: &self.workshop.metrics,
         };
+        self.memory.limit(&generation.spec.service.memory_limiter);
         let retired = self.receivers.swap(&handover, bound);
         drop(handover);
         self.workshop.forget_all_but(&generation);
@@ -137,7 +144,9 @@ impl Running {
         let patience = generation.spec.service.shutdown_timeout;
         let board = Arc::clone(&self.board);
         self.retiring.spawn(retire(retired, old_lease, old_destinations, patience, board));
-        while self.retiring.try_join_next().is_some() {}
+        while let Some(retired) = self.retiring.try_join_next() {
+            note(&self.board, retired);
+        }
         self.destinations = destinations;
         self.generation = Arc::new(generation);
         self.tell();
@@ -183,6 +192,11 @@ impl Running {
         id
     }
 
+    /// Looks at everything that should be alive.
+    pub(super) fn round(&self) -> Found {
+        rounds::round(&self.shards, &self.destinations, &self.receivers, &self.board)
+    }
+
     /// Notes that it was told.
     pub(super) fn note_told(&mut self, replay: String) {
         self.receivers.note_told(replay);
@@ -200,11 +214,19 @@ impl Running {
         self.receivers.retire().drain(patience / 2).await;
         let left = |end: Instant| end.saturating_duration_since(Instant::now());
         destinations::drain(self.destinations.all(), Manner::Deliver, left(end)).await.iter().for_each(tell_kept);
-        while let Ok(Some(_)) = timeout(left(end), self.retiring.join_next()).await {}
+        while let Ok(Some(retired)) = timeout(left(end), self.retiring.join_next()).await {
+            note(&self.board, retired);
+        }
         for task in self.shards.shutdown(end.max(Instant::now() + Duration::from_secs(1))).await {
             tracing::warn!(shard = task.shard, "{} × `{}` was cut off", task.count, task.task);
         }
     }
+}
+
+/// Notes how the end of an old generation went.
+fn note(board: &Board, retired: Result<(), JoinError>) {
+    let panic = retired.err().and_then(|error| error.try_into_panic().ok());
+    panic.into_iter().for_each(|panic| board.panics().note("end of an old generation", &*panic));
 }
 
 fn tell_kept(left: &Left) {

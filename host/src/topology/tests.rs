@@ -9,6 +9,7 @@ use super::build::Workshop;
 use super::running::Running;
 use crate::admin::Board;
 use crate::config::{self, Loaded, Problems};
+use crate::memory::Memory;
 use crate::plugin::PluginMetrics;
 use crate::plugin::testing::guest;
 use crate::report;
@@ -131,9 +132,9 @@ const EDITS: &str = "  edits: { plugin: ./edits.wasm }\n";
 const TRACES: &str = "    traces: { receivers: [otlp], processors: [edits], exporters: [file] }\n";
 
 async fn running(folder: &TempDir, loaded: Loaded) -> Running {
-    let board = Board::new(Metrics::default());
+    let board = Board::new(Metrics::default(), Memory::unlimited(), crate::audit::Audit::default());
     let paths = vec![folder.path().join("pipeline.yaml")];
-    Running::start(paths, loaded, workshop(), board).await.unwrap()
+    Running::start(paths, loaded, workshop(), board, Memory::unlimited()).await.unwrap()
 }
 
 #[tokio::test]

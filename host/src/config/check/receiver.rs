@@ -9,6 +9,7 @@ use crate::config::spec::{
 use crate::data::Signal;
 use crate::data::json::DEPTH_MAX;
 
+use super::admission::{admission, rate_limit, timeouts};
 use super::security::{cors, security, warn_of_open};
 use super::{Declared, RELATIVE, at_least_one, resolve, some_bytes, some_time, type_of, unknown_type};
 
@@ -53,6 +54,9 @@ fn grpc(report: &mut Report, spot: &Spot, raw: raw::GrpcServer) -> GrpcServerSpe
         limits: limits(report, &spot.key("limits"), &raw.limits),
         max_concurrent_streams: u32::try_from(streams).unwrap_or(u32::MAX),
         max_connection_age: age,
+        admission: admission(report, &spot.key("admission"), &raw.admission),
+        timeouts: timeouts(report, &spot.key("timeouts"), &raw.timeouts),
+        rate_limit: raw.rate_limit.map(|raw| rate_limit(report, &spot.key("rate_limit"), raw)),
         security,
     }
 }
@@ -76,6 +80,7 @@ fn http(report: &mut Report, spot: &Spot, raw: raw::HttpServer) -> HttpServerSpe
             );
         }
     }
+    let streams = at_least_one(report, &spot.key("max_concurrent_streams"), raw.max_concurrent_streams);
     let security = security(report, spot, raw.tls.as_ref(), raw.auth.as_ref());
     warn_of_open(report, spot, &raw.endpoint, &security);
     let cors = raw.cors.as_ref().map(|raw| cors(report, &spot.key("cors"), raw));
@@ -83,6 +88,10 @@ fn http(report: &mut Report, spot: &Spot, raw: raw::HttpServer) -> HttpServerSpe
         endpoint: endpoint(report, spot, raw.endpoint),
         limits: limits(report, &spot.key("limits"), &raw.limits),
         paths: paths.into_iter().map(|(signal, _, path)| (signal, path)).collect(),
+        max_concurrent_streams: u32::try_from(streams).unwrap_or(u32::MAX),
+        admission: admission(report, &spot.key("admission"), &raw.admission),
+        timeouts: timeouts(report, &spot.key("timeouts"), &raw.timeouts),
+        rate_limit: raw.rate_limit.map(|raw| rate_limit(report, &spot.key("rate_limit"), raw)),
         security,
         cors,
     }

@@ -9,7 +9,7 @@ use crate::config::spec::{Place, ServiceSpec};
 
 use super::audit::audit;
 use super::security::{security, warn_of_open};
-use super::{at_least_one, some_time};
+use super::{at_least_one, memory, some_time};
 
 /// The most shards that can be asked for.
 const SHARDS_MAX: u64 = 1024;
@@ -38,6 +38,10 @@ pub(super) fn service(report: &mut Report) -> ServiceSpec {
         }
         if let Some(time) = raw.shutdown_timeout.filter(|_| first(report, &mut given, &timeout)) {
             spec.shutdown_timeout = some_time(report, &timeout, time);
+        }
+        let limiter = spot.key("memory_limiter");
+        if let Some(raw) = raw.memory_limiter.filter(|_| first(report, &mut given, &limiter)) {
+            spec.memory_limiter = memory::limiter(report, &limiter, &raw);
         }
         guard(report, &mut given, &spot.key("telemetry"), &raw.telemetry, &mut spec);
         if let Some(address) = raw.telemetry.endpoint.filter(|_| first(report, &mut given, &endpoint)) {

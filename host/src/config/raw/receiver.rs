@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Auth, Cors, ServerTls};
+use super::{Admission, Auth, Cors, RateLimit, ServerTls, Timeouts};
 use crate::config::spec;
 use crate::config::value::{Size, Time};
 
@@ -55,6 +55,12 @@ pub(in crate::config) struct GrpcServer {
     pub max_concurrent_streams: u64,
     /// After how long a client is asked to connect again, so that load spreads. Left out: never.
     pub max_connection_age: Option<Time>,
+    /// What it takes on at a time.
+    pub admission: Admission,
+    /// How long clients may take.
+    pub timeouts: Timeouts,
+    /// How often each client may come. Left out: as often as it likes.
+    pub rate_limit: Option<RateLimit>,
     /// TLS. Left out: plaintext.
     pub tls: Option<ServerTls>,
     /// Credentials of clients. Left out: nobody is asked.
@@ -68,6 +74,9 @@ impl Default for GrpcServer {
             limits: Limits::default(),
             max_concurrent_streams: 128,
             max_connection_age: None,
+            admission: Admission::default(),
+            timeouts: Timeouts::default(),
+            rate_limit: None,
             tls: None,
             auth: None,
         }
@@ -88,6 +97,14 @@ pub(in crate::config) struct HttpServer {
     pub metrics_url_path: String,
     /// Where logs are posted to.
     pub logs_url_path: String,
+    /// Requests that one connection of HTTP/2 may have open.
+    pub max_concurrent_streams: u64,
+    /// What it takes on at a time.
+    pub admission: Admission,
+    /// How long clients may take.
+    pub timeouts: Timeouts,
+    /// How often each client may come. Left out: as often as it likes.
+    pub rate_limit: Option<RateLimit>,
     /// TLS. Left out: plaintext.
     pub tls: Option<ServerTls>,
     /// Credentials of clients. Left out: nobody is asked.
@@ -104,6 +121,10 @@ impl Default for HttpServer {
             traces_url_path: "/v1/traces".to_owned(),
             metrics_url_path: "/v1/metrics".to_owned(),
             logs_url_path: "/v1/logs".to_owned(),
+            max_concurrent_streams: 128,
+            admission: Admission::default(),
+            timeouts: Timeouts::default(),
+            rate_limit: None,
             tls: None,
             auth: None,
             cors: None,

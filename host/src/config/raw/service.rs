@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::Audit;
-use super::{Auth, ServerTls};
+use super::{Audit, Auth, MemoryLimiter, ServerTls};
+
 use crate::config::value::Time;
 
 /// What concerns the whole process; in one file of a run.
@@ -22,6 +22,8 @@ pub(in crate::config) struct Service {
     pub shards: Option<u64>,
     /// How long the pipelines may take to run empty at the end.
     pub shutdown_timeout: Option<Time>,
+    /// Limits of the memory that telemetry holds.
+    pub memory_limiter: Option<MemoryLimiter>,
 }
 
 /// Read elsewhere, piece by piece.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CorsSpec, SecuritySpec};
+use super::{AdmissionSpec, CorsSpec, RateLimitSpec, SecuritySpec, TimeoutsSpec};
 use crate::data::Signal;
 
 /// A receiver.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a run has a handful of them")]
 pub enum ReceiverSpec {
     /// OTLP over gRPC and HTTP; at least one of them.
     Otlp {
@@ -32,6 +33,12 @@ pub struct GrpcServerSpec {
     pub max_concurrent_streams: u32,
     /// After how long a connection is asked to go away, so that load spreads; none: never. Default none.
     pub max_connection_age: Option<Duration>,
+    /// What it takes on at a time.
+    pub admission: AdmissionSpec,
+    /// How long clients may take.
+    pub timeouts: TimeoutsSpec,
+    /// How often each client may come; none: as often as it likes. Default none.
+    pub rate_limit: Option<RateLimitSpec>,
     /// What clients have to show. Default nothing.
     pub security: SecuritySpec,
 }
@@ -45,6 +52,14 @@ pub struct HttpServerSpec {
     pub limits: RequestLimits,
     /// Path of each signal; default `/v1/traces` and so on.
     pub paths: BTreeMap<Signal, String>,
+    /// Streams that one connection of HTTP/2 may have open. Default 128.
+    pub max_concurrent_streams: u32,
+    /// What it takes on at a time.
+    pub admission: AdmissionSpec,
+    /// How long clients may take.
+    pub timeouts: TimeoutsSpec,
+    /// How often each client may come; none: as often as it likes. Default none.
+    pub rate_limit: Option<RateLimitSpec>,
     /// What clients have to show. Default nothing.
     pub security: SecuritySpec,
     /// Which web pages may send; none: no page may.

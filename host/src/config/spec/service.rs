@@ -3,8 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::AuditSpec;
-use super::SecuritySpec;
+use super::{AuditSpec, MemoryLimiterSpec, SecuritySpec};
 
 /// What concerns the whole process.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +18,8 @@ pub struct ServiceSpec {
     pub shards: NonZeroUsize,
     /// How long a drain may take at the end. Default 30 s.
     pub shutdown_timeout: Duration,
+    /// Limits of the memory that telemetry holds.
+    pub memory_limiter: MemoryLimiterSpec,
 }
 
 impl Default for ServiceSpec {
@@ -29,6 +30,7 @@ impl Default for ServiceSpec {
             admin_security: SecuritySpec::default(),
             shards: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             shutdown_timeout: Duration::from_secs(30),
+            memory_limiter: MemoryLimiterSpec::default(),
         }
     }
 }

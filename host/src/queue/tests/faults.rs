@@ -115,6 +115,7 @@ async fn f44_records_of_a_damaged_entry_are_counted_as_dropped() {
     let (queue, metrics) = open_fake(&disk, &Options::default());
     assert_eq!(queue.held().entries, 10);
     assert_eq!(drain(&queue).await, [0, 1, 3, 4, 5, 6, 7, 8, 9]);
+    // What `payload(2, …)` has.
     assert_eq!(dropped(&metrics, "damaged"), 3);
     within(queue.finish()).await;
     assert_eq!(open_fake(&disk, &Options::default()).0.held(), Tally::default());

@@ -1,5 +1,7 @@
 //! The answers of OTLP/gRPC.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -9,10 +11,11 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::PREFIX;
 use crate::data::intake::{Receipt, Refusal};
 use crate::gate::Denied;
+use crate::receiver::admission::TurnedAway;
 use crate::receiver::answer::{Reply, error_message, export_response, rpc_status};
 use crate::receiver::body::BodyError;
 use crate::receiver::inflate::{InflateError, gzip_answer};
-use crate::receiver::meter::Outcome;
+use crate::receiver::meter::{Limit, Outcome};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
@@ -20,11 +23,20 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 pub(super) struct Failure {
     pub status: Status,
     pub outcome: Outcome,
+    /// The limit of the listener that was crossed.
+    pub limit: Option<Limit>,
 }
 
 impl Failure {
     pub fn new(outcome: Outcome, code: Code, message: &str) -> Failure {
-        Failure { status: Status::new(code, error_message(message)), outcome }
+        Failure { status: Status::new(code, error_message(message)), outcome, limit: None }
+    }
+
+    /// Not now, but after a while: with RetryInfo, so that it is retried (OTLP/gRPC Throttling).
+    fn busy(message: &str, retry_after: Duration) -> Failure {
+        let details = ErrorDetails::with_retry_info(Some(retry_after));
+        let status = Status::with_error_details(Code::Unavailable, error_message(message), details);
+        Failure { status, outcome: Outcome::Busy, limit: None }
     }
 
     pub fn denied(denied: &Denied) -> Failure {
@@ -36,26 +48,39 @@ impl Failure {
     }
 }
 
+impl From<TurnedAway> for Failure {
+    fn from(TurnedAway { limit, reason, retry_after }: TurnedAway) -> Self {
+        Failure { limit: Some(limit), ..Failure::busy(&reason, retry_after) }
+    }
+}
+
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
+        let message = error.to_string();
         let (outcome, code) = match error {
             // Without RetryInfo: it will not shrink (OTLP, Failures).
             BodyError::TooLarge { .. } => (Outcome::TooLarge, Code::ResourceExhausted),
-            BodyError::TooSlow { .. } => (Outcome::Timeout, Code::DeadlineExceeded),
+            BodyError::TooSlow { .. } => {
+                let failure = Failure::new(Outcome::Timeout, Code::DeadlineExceeded, &message);
+                return Failure { limit: Some(Limit::Body), ..failure };
+            }
             // Nobody is there to read it.
             BodyError::Broken(_) => (Outcome::Malformed, Code::Cancelled),
+            BodyError::TurnedAway(turned_away) => return Failure::from(turned_away),
         };
-        Failure::new(outcome, code, &error.to_string())
+        Failure::new(outcome, code, &message)
     }
 }
 
 impl From<InflateError> for Failure {
     fn from(error: InflateError) -> Self {
+        let message = error.to_string();
         let (outcome, code) = match error {
             InflateError::TooLarge { .. } => (Outcome::TooLarge, Code::ResourceExhausted),
             InflateError::Corrupt(_) => (Outcome::Malformed, Code::InvalidArgument),
+            InflateError::TurnedAway(turned_away) => return Failure::from(turned_away),
         };
-        Failure::new(outcome, code, &error.to_string())
+        Failure::new(outcome, code, &message)
     }
 }
 
@@ -67,11 +92,7 @@ impl From<Refusal> for Failure {
             Refusal::Malformed(_) => Failure::new(outcome, Code::InvalidArgument, &message),
             Refusal::TooLarge(_) => Failure::new(outcome, Code::ResourceExhausted, &message),
             Refusal::NoPipeline(_) => Failure::new(outcome, Code::Unimplemented, &message),
-            Refusal::Busy { retry_after, .. } => {
-                let details = ErrorDetails::with_retry_info(Some(retry_after));
-                let status = Status::with_error_details(Code::Unavailable, error_message(&message), details);
-                Failure { status, outcome }
-            }
+            Refusal::Busy { retry_after, .. } => Failure::busy(&message, retry_after),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::media::Media;
 use super::reply::Problem;
 use crate::data::Signal;
 use crate::receiver::inflate::Coding;
-use crate::receiver::meter::Outcome;
+use crate::receiver::meter::{Limit, Outcome};
 
 /// The head of a request that may be read on.
 pub(super) struct Head {
@@ -60,6 +60,19 @@ impl Head {
         }
         Ok(Head { signal, media, coding, length })
     }
+}
+
+/// Refuses headers over HTTP/1.1 that are over the limit. hyper holds those of HTTP/2 to it, and no head at all can be
+/// larger than its buffer, some 400 KiB.
+pub(super) fn check_size(parts: &Parts, limit: u32) -> Result<(), Problem> {
+    // What HTTP/2 counts (RFC 9113, 6.5.2).
+    let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len() + 32;
+    if parts.headers.iter().map(size).sum::<usize>() <= limit as usize {
+        return Ok(());
+    }
+    let message = format!("the headers are larger than {limit} bytes");
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    Err(Problem::new(Outcome::TooLarge, status, Code::ResourceExhausted, &message).at(Limit::Headers))
 }
 
 /// The one coding of the body; none if it is unknown, or there are several.

@@ -5,10 +5,13 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use tonic::Code;
 
+use super::reply::Problem;
 use crate::config::spec::RequestLimits;
 use crate::data::Signal;
-use crate::data::intake::{Receipt, Refusal};
+use crate::data::intake::Receipt;
 use crate::data::json::{encode_response, encode_status};
+use crate::memory::Kind;
+use crate::receiver::admission::Ticket;
 use crate::receiver::{answer, json};
 
 /// How messages are encoded.
@@ -42,11 +45,23 @@ impl Media {
     }
 
     /// Turns a request into protobuf. That it is well-formed protobuf is for the intake to see.
-    pub fn decode(self, signal: Signal, body: Bytes, limits: &RequestLimits) -> Result<Bytes, Refusal> {
-        match self {
-            Media::Protobuf => Ok(body),
-            Media::Json => json::request(signal, &body, limits),
+    pub fn decode(
+        self,
+        signal: Signal,
+        body: Bytes,
+        limits: &RequestLimits,
+        ticket: &mut Ticket,
+    ) -> Result<Bytes, Problem> {
+        if let Media::Protobuf = self {
+            return Ok(body);
         }
+        // Protobuf is shorter than JSON nearly always; the lease is put right when it is not.
+        let mut lease = ticket.lease(Kind::Decoding);
+        ticket.grow(&mut lease, body.len())?;
+        let bytes = json::request(signal, &body, limits)?;
+        ticket.grow(&mut lease, bytes.len().saturating_sub(body.len()))?;
+        lease.shrink_to(bytes.len());
+        Ok(lease.keep(bytes, Kind::Requests))
     }
 
     /// Encodes an `Export…ServiceResponse`.

@@ -14,10 +14,11 @@ use super::media::Media;
 use crate::data::Signal;
 use crate::data::intake::{Receipt, Refusal};
 use crate::gate::Denied;
+use crate::receiver::admission::TurnedAway;
 use crate::receiver::answer::{Reply, error_message};
 use crate::receiver::body::BodyError;
 use crate::receiver::inflate::{InflateError, gzip_answer};
-use crate::receiver::meter::Outcome;
+use crate::receiver::meter::{Limit, Outcome};
 
 /// Why a request was refused, and how that is said and counted.
 pub(super) struct Problem {
@@ -26,6 +27,8 @@ pub(super) struct Problem {
     code: Code,
     message: String,
     retry_after: Option<Duration>,
+    /// The limit of the listener that was crossed.
+    pub limit: Option<Limit>,
     /// What would be accepted, for whoever was not let in.
     challenges: Arc<[HeaderValue]>,
 }
@@ -38,8 +41,14 @@ impl Problem {
             code,
             message: error_message(message).to_owned(),
             retry_after: None,
+            limit: None,
             challenges: Arc::default(),
         }
+    }
+
+    /// The same, for a limit of the listener.
+    pub fn at(self, limit: Limit) -> Problem {
+        Problem { limit: Some(limit), ..self }
     }
 
     pub fn denied(denied: &Denied) -> Problem {
@@ -62,15 +71,29 @@ impl Problem {
     }
 }
 
+impl From<TurnedAway> for Problem {
+    /// Too many requests are the client's, everything else is ours (OTLP/HTTP Throttling: 429 and 503).
+    fn from(TurnedAway { limit, reason, retry_after }: TurnedAway) -> Self {
+        let status = match limit {
+            Limit::RequestRate | Limit::RecordRate => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let problem = Problem::new(Outcome::Busy, status, Code::Unavailable, &reason);
+        Problem { retry_after: Some(retry_after), limit: Some(limit), ..problem }
+    }
+}
+
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         let message = error.to_string();
         match error {
             BodyError::TooLarge { .. } => Problem::too_large(&message),
             BodyError::TooSlow { .. } => {
-                Problem::new(Outcome::Timeout, StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded, &message)
+                let status = StatusCode::REQUEST_TIMEOUT;
+                Problem::new(Outcome::Timeout, status, Code::DeadlineExceeded, &message).at(Limit::Body)
             }
             BodyError::Broken(_) => Problem::malformed(&message),
+            BodyError::TurnedAway(turned_away) => Problem::from(turned_away),
         }
     }
 }
@@ -81,6 +104,7 @@ impl From<InflateError> for Problem {
         match error {
             InflateError::TooLarge { .. } => Problem::too_large(&message),
             InflateError::Corrupt(_) => Problem::malformed(&message),
+            InflateError::TurnedAway(turned_away) => Problem::from(turned_away),
         }
     }
 }

@@ -105,8 +105,8 @@ async fn f02_a_huge_zstd_window_is_malformed() {
 
 fn impatient() -> Setup {
     let ms = Duration::from_millis;
-    let patience = Patience { head: ms(300), body: ms(300), rest: ms(100), ..Patience::default() };
-    Setup { patience, ..Setup::default() }
+    let timeouts = TimeoutsSpec { head: ms(300), body: ms(300), rest: ms(100), ..TimeoutsSpec::default() };
+    Setup { timeouts, ..Setup::default() }
 }
 
 /// Sends the beginning of something, and returns what comes back before the connection is closed.

@@ -148,13 +148,10 @@ async fn r18_paths_are_those_of_the_spec() {
     let pipeline = Pipeline::taking_all();
     let bench = Bench::start(|metrics| {
         let spec = HttpServerSpec {
-            endpoint: String::new(),
-            limits: RequestLimits::default(),
             paths: BTreeMap::from([(Signal::Logs, "/ingest/logs".to_owned())]),
-            security: Default::default(),
-            cors: None,
+            ..Setup::default().http_spec()
         };
-        Wiring::http("otlp", &spec, pipeline.clone(), metrics)
+        Wiring::http("otlp", &spec, pipeline.clone(), &Memory::unlimited(), metrics)
     });
     let raw = Raw::http1(&bench);
     assert_eq!(raw.send("POST", "/ingest/logs", &[PROTOBUF], Vec::new()).await.status, 200);

@@ -38,7 +38,7 @@ impl Stage {
 
     fn start(&self, pipeline: &Arc<Pipeline>, path: &Path, rate: Option<f64>, mode: ReplayMode) -> Replay {
         let spec = ReplaySpec { paths: vec![path.to_owned()], rate, mode, limits: self.limits.clone() };
-        Replay::start("replay", &spec, pipeline.clone(), &self.metrics, &self.shards, 0).unwrap()
+        Replay::start("replay", &spec, pipeline.clone(), &Memory::unlimited(), &self.metrics, &self.shards, 0).unwrap()
     }
 
     /// Replays a path once.

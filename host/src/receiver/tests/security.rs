@@ -10,7 +10,7 @@ use crate::config::spec::{SecuritySpec, TlsServerSpec, TlsVersion};
 use crate::gate::{Alpn, Gate};
 
 /// A listener with TLS, whose certificate lies in a folder that has to outlive the building of it only.
-fn secured(patience: Patience) -> Bench {
+fn secured(timeouts: TimeoutsSpec) -> Bench {
     let (folder, key) = (TempDir::new().unwrap(), KeyPair::generate().unwrap());
     let cert = CertificateParams::new(vec!["sluice.test".to_owned()]).unwrap().self_signed(&key).unwrap();
     let put = |name: &str, pem: String| {
@@ -28,7 +28,7 @@ fn secured(patience: Patience) -> Bench {
     let security = SecuritySpec { tls: Some(Box::new(tls)), auth: None };
     Bench::start(|metrics| {
         let gate = Gate::build("otlp", "grpc", &security, Alpn::H2, metrics).unwrap();
-        Setup { patience, ..Setup::default() }.grpc_wiring(&Pipeline::taking_all(), metrics).behind(gate)
+        Setup { timeouts, ..Setup::default() }.grpc_wiring(&Pipeline::taking_all(), metrics).behind(gate)
     })
 }
 
@@ -41,7 +41,7 @@ async fn closed(stream: &mut TcpStream) {
 
 #[tokio::test]
 async fn f16_a_handshake_that_nobody_finishes_is_ended_in_time() {
-    let bench = secured(Patience { head: Duration::from_millis(50), ..Patience::default() });
+    let bench = secured(TimeoutsSpec { head: Duration::from_millis(50), ..TimeoutsSpec::default() });
     let mut silent = TcpStream::connect(bench.address()).await.unwrap();
     let mut hesitant = TcpStream::connect(bench.address()).await.unwrap();
     // The first bytes of a ClientHello of 512 bytes.
@@ -55,7 +55,7 @@ async fn f16_a_handshake_that_nobody_finishes_is_ended_in_time() {
 
 #[tokio::test]
 async fn a_handshake_that_nobody_finishes_does_not_hold_up_a_drain() {
-    let bench = secured(Patience::default());
+    let bench = secured(TimeoutsSpec::default());
     let mut silent = TcpStream::connect(bench.address()).await.unwrap();
     until(|| bench.server.connections() == 1).await;
     soon(bench.end()).await;
