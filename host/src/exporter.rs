@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod auth;
 pub mod calendar;
 pub mod clients;
 pub mod compress;

@@ -38,8 +38,13 @@ impl Sluicebox {
 
     /// Runs the given paths of a folder, and waits for nothing.
     pub fn spawn_in(folder: TempDir, paths: &[&str]) -> Sluicebox {
+        Sluicebox::spawn_with(folder, paths, &[])
+    }
+
+    /// Runs the given paths of a folder with more variables in its environment, and waits for nothing.
+    pub fn spawn_with(folder: TempDir, paths: &[&str], variables: &[(&str, &str)]) -> Sluicebox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sluicebox"));
-        command.arg("run").args(paths);
+        command.arg("run").args(paths).envs(variables.iter().copied());
         Sluicebox::spawn(folder, command)
     }
 

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod client;
+mod clients;
 mod containment;
 mod delivery;
 mod fault_proxy;

@@ -2,6 +2,7 @@
 
 mod admission;
 mod audit;
+mod credential;
 mod delivery;
 mod durable;
 mod exhausted;

@@ -6,6 +6,7 @@
 
 mod admission;
 mod audit;
+mod credential;
 mod dead_letter;
 mod delivery;
 mod durable;
@@ -21,6 +22,7 @@ mod tls;
 
 pub(super) use admission::*;
 pub(super) use audit::*;
+pub(super) use credential::*;
 pub(super) use dead_letter::*;
 pub(super) use delivery::*;
 pub(super) use durable::*;

@@ -4,6 +4,7 @@
 mod admission;
 mod audit;
 mod cors;
+mod credential;
 mod delivery;
 mod durable;
 mod exporter;
@@ -26,6 +27,7 @@ use crate::data::Signal;
 pub use admission::*;
 pub use audit::*;
 pub use cors::*;
+pub use credential::*;
 pub use delivery::*;
 pub use durable::*;
 pub use exporter::*;

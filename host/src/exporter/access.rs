@@ -1,21 +1,28 @@
-//! What the clients of one exporter share on all shards: the certificates with which they connect, and the account
-//! of what became of changed ones.
+//! What the clients of one exporter share on all shards: the certificates with which they connect, the credential
+//! that they show, and the account of what became of changed ones.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
 use super::BuildError;
+use super::auth::redact::redact;
+use super::auth::{Auth, Pass, Setback};
 use super::connector::Connector;
+use super::outcome::{Failure, Outcome};
 use super::tls::{Protocols, Tls};
-use crate::config::spec::{OtlpClientSpec, TargetSpec, Verification};
+use crate::config::spec::{OtlpClientSpec, Secret, TargetSpec, Verification};
 use crate::telemetry::metrics::{CredentialLabels, Metrics};
 
 /// Counts credentials that were read anew.
 #[derive(Clone, Default)]
 pub struct Meter {
     exporter: Arc<str>,
-    metrics: Metrics,
+    reloads: Family<CredentialLabels, Counter>,
 }
 
 impl fmt::Debug for Meter {
@@ -27,7 +34,7 @@ impl fmt::Debug for Meter {
 impl Meter {
     /// The account of exporter `id`.
     pub fn new(id: &str, metrics: &Metrics) -> Meter {
-        Meter { exporter: id.into(), metrics: metrics.clone() }
+        Meter { exporter: id.into(), reloads: metrics.exporter_credentials.clone() }
     }
 
     /// The exporter's id.
@@ -47,7 +54,7 @@ impl Meter {
 
     fn count(&self, credential: &'static str, outcome: &'static str) {
         let labels = CredentialLabels { exporter: self.exporter.to_string(), credential, outcome };
-        self.metrics.exporter_credentials.get_or_create_owned(&labels).inc();
+        self.reloads.get_or_create_owned(&labels).inc();
     }
 
     /// How often a credential was applied and refused.
@@ -55,7 +62,7 @@ impl Meter {
     pub fn counts(&self, credential: &'static str) -> (u64, u64) {
         let count = |outcome| {
             let labels = CredentialLabels { exporter: self.exporter.to_string(), credential, outcome };
-            self.metrics.exporter_credentials.get_or_create_owned(&labels).get()
+            self.reloads.get_or_create_owned(&labels).get()
         };
         (count("applied"), count("refused"))
     }
@@ -65,6 +72,9 @@ impl Meter {
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     tls: Option<Arc<Tls>>,
+    auth: Option<Arc<Auth>>,
+    /// Values of the headers that are sent: what a peer could repeat.
+    headers: Arc<[Secret]>,
 }
 
 impl Access {
@@ -88,7 +98,8 @@ impl Access {
                  everything that this exporter sends, credentials included"
             );
         }
-        Ok(Access { tls })
+        let auth = client.auth.as_ref().map(|spec| Auth::open(spec, &meter)).transpose()?.map(Arc::new);
+        Ok(Access { tls, auth, headers: client.headers.values().cloned().collect() })
     }
 
     /// How its clients connect; each connection within `timeout`.
@@ -96,11 +107,55 @@ impl Access {
         Connector::new(self.tls.clone(), timeout)
     }
 
-    /// Looks at changed files if it is time. Called before each attempt.
-    pub async fn refresh_if_due(&self) {
+    /// One attempt: sends with the credential that is shown now, and once more with another, if the peer refuses that
+    /// one and there is another. What the peer says comes back without secrets.
+    pub async fn attempt<F>(&self, send: impl Fn(Option<Pass>) -> F) -> Result<Outcome, Failure>
+    where
+        F: Future<Output = Result<Outcome, Setback>>,
+    {
+        let mut shown = Vec::new();
+        match self.attempt_openly(send, &mut shown).await {
+            Ok(outcome) if outcome.message.is_empty() => Ok(outcome),
+            Ok(Outcome { rejected, message }) => Ok(Outcome { rejected, message: self.redacted(&message, &shown) }),
+            Err(Failure::Retryable { after, why }) => {
+                Err(Failure::Retryable { after, why: self.redacted(&why, &shown) })
+            }
+            Err(Failure::Permanent { why }) => Err(Failure::Permanent { why: self.redacted(&why, &shown) }),
+        }
+    }
+
+    async fn attempt_openly<F>(
+        &self,
+        send: impl Fn(Option<Pass>) -> F,
+        shown: &mut Vec<Pass>,
+    ) -> Result<Outcome, Failure>
+    where
+        F: Future<Output = Result<Outcome, Setback>>,
+    {
         if let Some(tls) = &self.tls {
             tls.refresh_if_due().await;
         }
+        let Some(auth) = &self.auth else { return send(None).await.map_err(Setback::into_failure) };
+        let pass = auth.pass().await?;
+        shown.push(pass.clone());
+        let refused = match send(Some(pass.clone())).await {
+            Err(Setback::Unwelcome(failure)) => failure,
+            result => return result.map_err(Setback::into_failure),
+        };
+        match auth.instead_of(&pass).await? {
+            Some(pass) => {
+                shown.push(pass.clone());
+                send(Some(pass)).await.map_err(Setback::into_failure)
+            }
+            None => Err(refused),
+        }
+    }
+
+    /// What others said, without what they were shown.
+    fn redacted(&self, words: &str, shown: &[Pass]) -> String {
+        let asked = self.auth.as_ref().map(|auth| auth.secrets()).unwrap_or_default();
+        let secrets = self.headers.iter().chain(&asked).map(Secret::expose);
+        redact(words, shown.iter().flat_map(Pass::secrets).chain(secrets))
     }
 }
 

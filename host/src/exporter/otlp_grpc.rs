@@ -7,12 +7,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, TE};
 use http::{Method, Request, Uri, Version};
+use tonic::Code;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tower::ServiceExt;
 
+use super::auth::{Pass, Setback};
 use super::compress::compress;
 use super::grpc_status::GrpcStatus;
 use super::outcome::{Failure, Outcome, chain};
@@ -73,38 +75,52 @@ impl OtlpGrpc {
         }
     }
 
-    /// One call, within the timeout.
+    /// One call, within the timeout; two, if the peer refuses a credential that can be had anew.
     pub async fn attempt(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
-        match tokio::time::timeout(self.timeout, self.call(signal, frames)).await {
+        self.access.attempt(|pass| self.call_in_time(signal, frames, pass)).await
+    }
+
+    async fn call_in_time(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
+        match tokio::time::timeout(self.timeout, self.call(signal, frames, pass)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::unanswered(format!("no answer within {:?}", self.timeout))),
+            Err(_) => Err(Failure::unanswered(format!("no answer within {:?}", self.timeout)).into()),
         }
     }
 
-    async fn call(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
-        self.access.refresh_if_due().await;
+    async fn call(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
         let mut request = Request::new(Body::new(frames.body()));
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = Uri::from_static(signal.grpc_path());
         *request.headers_mut() = self.headers.clone();
+        if let Some(pass) = pass {
+            request.headers_mut().insert(AUTHORIZATION, pass.header);
+        }
         let answer = self.channel.clone().oneshot(request).await;
         let (head, body) = answer.map_err(|error| Failure::unanswered(chain(&error)))?.into_parts();
         if let Some(status) = GrpcStatus::read(&head.headers) {
-            return status.verdict().map(|()| Outcome::default());
+            return judged(&status).map(|()| Outcome::default());
         }
         if !head.status.is_success() {
-            GrpcStatus::of_http(head.status).verdict()?;
+            judged(&GrpcStatus::of_http(head.status))?;
         }
         let (bytes, trailers) = response::read(body).await?;
         match GrpcStatus::read(&trailers) {
-            Some(status) => status.verdict()?,
-            None => return Err(Failure::unanswered("the answer ended without a status")),
+            Some(status) => judged(&status)?,
+            None => return Err(Failure::unanswered("the answer ended without a status").into()),
         }
         // No encoding was offered, so a compressed answer (flag 1) is not read.
         let message = bytes.split_first_chunk::<PREFIX>().filter(|(head, _)| head.first() == Some(&0));
         Ok(answer::from_protobuf(message.map_or(&[], |(_, message)| message)))
     }
+}
+
+/// What a status means, and whether it is about the credential.
+fn judged(status: &GrpcStatus) -> Result<(), Setback> {
+    status.verdict().map_err(|failure| match status.code {
+        Code::Unauthenticated | Code::PermissionDenied => Setback::Unwelcome(failure),
+        _ => Setback::Other(failure),
+    })
 }
 
 /// `grpc-timeout` has at most eight digits.

@@ -10,11 +10,14 @@ use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT as AGENT};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT as AGENT,
+};
 use http::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::auth::{Pass, Setback};
 use super::compress::compress;
 use super::connector::Connector;
 use super::frames::FramesBody;
@@ -80,16 +83,19 @@ impl OtlpHttp {
         }
     }
 
-    /// One request, within the timeout.
+    /// One request, within the timeout; two, if the peer refuses a credential that can be had anew.
     pub async fn attempt(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
-        match tokio::time::timeout(self.timeout, self.call(signal, frames)).await {
+        self.access.attempt(|pass| self.call_in_time(signal, frames, pass)).await
+    }
+
+    async fn call_in_time(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
+        match tokio::time::timeout(self.timeout, self.call(signal, frames, pass)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::unanswered(format!("no answer within {:?}", self.timeout))),
+            Err(_) => Err(Failure::unanswered(format!("no answer within {:?}", self.timeout)).into()),
         }
     }
 
-    async fn call(&self, signal: Signal, frames: &Frames) -> Result<Outcome, Failure> {
-        self.access.refresh_if_due().await;
+    async fn call(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
         let [traces, metrics, logs] = &self.urls;
         let url = match signal {
             Signal::Traces => traces,
@@ -100,6 +106,9 @@ impl OtlpHttp {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.clone();
         *request.headers_mut() = self.headers.clone();
+        if let Some(pass) = pass {
+            request.headers_mut().insert(AUTHORIZATION, pass.header);
+        }
         let answer = self.client.request(request).await.map_err(|error| Failure::unanswered(chain(&error)))?;
         let (head, body) = answer.into_parts();
         let (bytes, _) = match response::read(body).await {
@@ -117,12 +126,14 @@ impl OtlpHttp {
         let why = format!("the peer answered HTTP {}: {message}", head.status.as_u16());
         if retryable(head.status) {
             let value = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            return Err(Failure::Retryable {
-                after: value.and_then(|value| retry_after::read(value, SystemTime::now())),
-                why,
-            });
+            let after = value.and_then(|value| retry_after::read(value, SystemTime::now()));
+            return Err(Failure::Retryable { after, why }.into());
         }
-        Err(Failure::Permanent { why })
+        let failure = Failure::Permanent { why };
+        Err(match head.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Setback::Unwelcome(failure),
+            _ => Setback::Other(failure),
+        })
     }
 }
 

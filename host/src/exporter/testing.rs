@@ -256,6 +256,7 @@ pub fn client(endpoint: &str) -> OtlpClientSpec {
         headers: BTreeMap::new(),
         timeout: Duration::from_secs(10),
         tls: TlsClientSpec::default(),
+        auth: None,
         max_in_flight: NonZeroUsize::new(4).unwrap(),
         spread: SpreadSpec::default(),
     }

@@ -19,7 +19,7 @@ use super::BuildError;
 use super::access::Meter;
 use super::outcome::chain;
 use super::reread::Reread;
-use crate::config::spec::{TlsClientSpec, TlsFloor, Verification};
+use crate::config::spec::{TlsClientSpec, TlsVersion, Verification};
 
 /// What a client and its server may agree on to speak, by ALPN (E15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +110,8 @@ fn trusting(
     roots: Option<(&Path, &[u8])>,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, BuildError> {
     let versions: &[&'static SupportedProtocolVersion] = match spec.min_version {
-        TlsFloor::V1_2 => &[&TLS12, &TLS13],
-        TlsFloor::V1_3 => &[&TLS13],
+        TlsVersion::V1_2 => &[&TLS12, &TLS13],
+        TlsVersion::V1_3 => &[&TLS13],
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

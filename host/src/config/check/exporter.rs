@@ -16,6 +16,7 @@ use crate::config::spec::{
 use crate::config::{address, value::Time};
 use crate::data::Signal;
 
+use super::credential::credential;
 use super::spread::Spread;
 use super::tls::tls;
 use super::{Declared, at_least_one, delivery, exhausted, resolve, some_bytes, some_time, type_of, unknown_type};
@@ -35,7 +36,7 @@ pub(super) fn exporter(
     match type_of(id) {
         "otlp" | "otlp_grpc" => with(report, spot, |report, raw: &raw::OtlpGrpc| {
             let (endpoint, spread) = grpc_endpoints(report, &otel, spot, raw);
-            TargetSpec::OtlpGrpc(Client::of_grpc(raw, spread).spec(report, &otel, spot, endpoint))
+            TargetSpec::OtlpGrpc(Client::of_grpc(raw, spread).spec(report, &otel, spot, endpoint, &BTreeMap::new()))
         }),
         "otlphttp" | "otlp_http" => {
             with(report, spot, |report, raw: &raw::OtlpHttp| TargetSpec::OtlpHttp(http(report, &otel, spot, raw)))
@@ -75,24 +76,32 @@ struct Client<'a> {
     headers: Option<&'a BTreeMap<String, raw::Header>>,
     timeout: Option<Time>,
     tls: &'a raw::Tls,
+    auth: Option<&'a raw::Credential>,
     max_in_flight: Option<u64>,
     spread: SpreadSpec,
 }
 
 impl<'a> Client<'a> {
     fn of_grpc(raw: &'a raw::OtlpGrpc, spread: SpreadSpec) -> Self {
-        let raw::OtlpGrpc { compression, headers, timeout, tls, max_in_flight, .. } = raw;
+        let raw::OtlpGrpc { compression, headers, timeout, tls, auth, max_in_flight, .. } = raw;
         let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
-        Client { compression, headers: headers.as_ref(), timeout, tls, max_in_flight, spread }
+        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight, spread }
     }
 
     fn of_http(raw: &'a raw::OtlpHttp, spread: SpreadSpec) -> Self {
-        let raw::OtlpHttp { compression, headers, timeout, tls, max_in_flight, .. } = raw;
+        let raw::OtlpHttp { compression, headers, timeout, tls, auth, max_in_flight, .. } = raw;
         let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
-        Client { compression, headers: headers.as_ref(), timeout, tls, max_in_flight, spread }
+        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight, spread }
     }
 
-    fn spec(self, report: &mut Report, otel: &Otel<'_>, spot: &Spot, endpoint: String) -> OtlpClientSpec {
+    fn spec(
+        self,
+        report: &mut Report,
+        otel: &Otel<'_>,
+        spot: &Spot,
+        endpoint: String,
+        others: &BTreeMap<Signal, String>,
+    ) -> OtlpClientSpec {
         let compression = match self.compression {
             Some(raw::Compression::None) => Some(Compression::None),
             Some(raw::Compression::Gzip) => Some(Compression::Gzip),
@@ -107,9 +116,17 @@ impl<'a> Client<'a> {
             Some(typed) => Some(headers(report, &spot.key("headers"), typed)),
             None => otel.headers(report),
         };
+        let several = self.spread.endpoints.iter().map(|endpoint| &endpoint.url);
+        let urls: Vec<&str> = others.values().chain([&endpoint]).chain(several).map(String::as_str).collect();
+        let auth = self.auth.map(|raw| credential(report, &spot.key("auth"), raw, &urls));
+        if auth.is_some() && headers.as_ref().is_some_and(|headers| headers.contains_key("authorization")) {
+            let mend = Some("remove one of the two".to_owned());
+            report.refuse_key(&spot.key("auth"), "the headers hold `authorization` too", mend);
+        }
         let in_flight = at_least_one(report, &spot.key("max_in_flight"), self.max_in_flight.unwrap_or(4));
         OtlpClientSpec {
-            tls: tls(report, otel, &spot.key("tls"), self.tls),
+            tls: tls(report, Some(otel), &spot.key("tls"), self.tls),
+            auth,
             endpoint,
             compression: compression.unwrap_or(Compression::None),
             headers: headers.unwrap_or_default(),
@@ -194,7 +211,7 @@ fn http(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::OtlpHttp) 
         None => otel.encoding(report),
     };
     let base = base.unwrap_or_else(|| "http://localhost:4318".to_owned());
-    let client = Client::of_http(raw, spread).spec(report, otel, spot, base);
+    let client = Client::of_http(raw, spread).spec(report, otel, spot, base, &endpoints);
     OtlpHttpClientSpec { client, encoding: encoding.unwrap_or(Encoding::Protobuf), endpoints }
 }
 

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use crate::config::otel::Otel;
 use crate::config::raw;
 use crate::config::report::{Report, Spot};
-use crate::config::spec::{TlsClientSpec, TlsFloor, Verification};
+use crate::config::spec::{TlsClientSpec, TlsVersion, Verification};
 
 use super::{RELATIVE, resolve, some_time};
 
-pub(super) fn tls(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::Tls) -> TlsClientSpec {
+/// Reads `tls`; what is not typed comes from the environment, for an exporter's own endpoint.
+pub(super) fn tls(report: &mut Report, otel: Option<&Otel<'_>>, spot: &Spot, raw: &raw::Tls) -> TlsClientSpec {
     let mut pem = |key: &str, typed: &Option<String>, option: &str| match typed {
         Some(typed) => Some(existing_file(report, &spot.key(key), typed)),
-        None => otel.file(report, option),
+        None => otel.and_then(|otel| otel.file(report, option)),
     };
     let defaults = TlsClientSpec::default();
     let spec = TlsClientSpec {
@@ -25,8 +26,8 @@ pub(super) fn tls(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::
             Some(false) | None => Verification::On,
         },
         min_version: match raw.min_version {
-            Some(raw::MinVersion::V1_3) => TlsFloor::V1_3,
-            Some(raw::MinVersion::V1_2) | None => TlsFloor::V1_2,
+            Some(raw::MinVersion::V1_3) => TlsVersion::V1_3,
+            Some(raw::MinVersion::V1_2) | None => TlsVersion::V1_2,
         },
         reload_interval: match raw.reload_interval {
             Some(typed) => some_time(report, &spot.key("reload_interval"), typed),
@@ -49,7 +50,8 @@ pub(super) fn tls(report: &mut Report, otel: &Otel<'_>, spot: &Spot, raw: &raw::
     spec
 }
 
-fn existing_file(report: &mut Report, spot: &Spot, typed: &str) -> PathBuf {
+/// A file as typed, which must be there.
+pub(super) fn existing_file(report: &mut Report, spot: &Spot, typed: &str) -> PathBuf {
     let path = resolve(report, spot, typed);
     if !path.is_file() {
         report.refuse(spot, "there is no such file", Some(RELATIVE.to_owned()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Balance, Batch, CircuitBreaker, DeadLetter, Endpoint, Queue, Retry, Tls};
+use super::{Balance, Batch, CircuitBreaker, Credential, DeadLetter, Endpoint, Queue, Retry, Tls};
 use crate::config::spec::Secret;
 use crate::config::value::{Size, Time};
 
@@ -64,6 +64,8 @@ exporter! {
         pub timeout: Option<Time>,
         /// Certificates.
         pub tls: Tls,
+        /// What is shown to the peer.
+        pub auth: Option<Credential>,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
         /// Several endpoints instead of `endpoint`: URLs, or `{endpoint: URL, weight: 3}`.
@@ -103,6 +105,8 @@ exporter! {
         pub timeout: Option<Time>,
         /// Certificates.
         pub tls: Tls,
+        /// What is shown to the peer.
+        pub auth: Option<Credential>,
         /// Concurrent requests of one shard. Default 4.
         pub max_in_flight: Option<u64>,
         /// Several endpoints instead of `endpoint`: URLs, or `{endpoint: URL, weight: 3}`.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BatchSpec, QuarantineSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec};
+use super::{BatchSpec, CredentialSpec, QuarantineSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec};
 use crate::data::Signal;
 
 /// A destination: where to, and what lies between it and the pipeline.
@@ -49,6 +49,8 @@ pub struct OtlpClientSpec {
     pub timeout: Duration,
     /// Certificates, if `https`.
     pub tls: TlsClientSpec,
+    /// What is shown to the peer; none: nothing, or what `headers` hold.
+    pub auth: Option<CredentialSpec>,
     /// Concurrent requests of one shard. Default 4.
     pub max_in_flight: NonZeroUsize,
     /// Several endpoints, several connections, and when an endpoint is left alone.

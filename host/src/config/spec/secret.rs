@@ -1,13 +1,15 @@
 //! Secrets.
 
-/// A value that is never printed.
+use zeroize::Zeroizing;
+
+/// A value that is never printed, and is overwritten in memory when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a value.
     pub fn new(value: String) -> Self {
-        Secret(value)
+        Secret(value.into())
     }
 
     /// The value: only to put it on the wire.

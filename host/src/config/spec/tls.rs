@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::TlsVersion;
+
 /// Certificates of a client, and whom it trusts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsClientSpec {
@@ -17,7 +19,7 @@ pub struct TlsClientSpec {
     /// Whether the server's certificate is checked. Default on (E35).
     pub verification: Verification,
     /// The oldest version that is spoken. Default 1.2.
-    pub min_version: TlsFloor,
+    pub min_version: TlsVersion,
     /// The files are looked at after this time, and whenever a connection is opened. Default 30 s.
     pub reload_interval: Duration,
 }
@@ -30,7 +32,7 @@ impl Default for TlsClientSpec {
             key_file: None,
             server_name: None,
             verification: Verification::On,
-            min_version: TlsFloor::V1_2,
+            min_version: TlsVersion::V1_2,
             reload_interval: Duration::from_secs(30),
         }
     }
@@ -43,13 +45,4 @@ pub enum Verification {
     On,
     /// Anybody is trusted.
     Off,
-}
-
-/// The oldest version of TLS that a client speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsFloor {
-    /// TLS 1.2 (RFC 5246).
-    V1_2,
-    /// TLS 1.3 (RFC 8446).
-    V1_3,
 }

@@ -29,21 +29,32 @@ impl Node {
     }
 }
 
+/// Words in keys below or beside which secrets stand.
+const WORDS: [&str; 10] = [
+    "header",
+    "authorization",
+    "api-key",
+    "apikey",
+    "passw",
+    "credential",
+    "secret",
+    "token",
+    "htpasswd",
+    "private-key",
+];
+
 /// Whether what stands below a key is a secret.
 pub(in crate::config) fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('_', "-");
-    // These are names of headers, not what is in them.
-    let names = key == "allowed-headers";
-    !names
-        && ["header", "authorization", "api-key", "apikey", "password", "credential"]
-            .iter()
-            .any(|word| key.contains(word))
-        || matches!(key.as_str(), "token" | "tokens" | "htpasswd" | "secret" | "bearer-token" | "access-token")
+    // These name where something is, or which headers there are.
+    let is_name = key.ends_with("-file") || key.ends_with("-url") || key == "allowed-headers";
+    !is_name && (key == "params" || WORDS.iter().any(|word| key.contains(word)))
 }
 
 /// Whether a line that cannot be parsed may hold a secret: rather too much is hidden than too little.
-fn is_perhaps_secret(line: &str) -> bool {
-    ["token", "secret", "htpasswd"].iter().any(|word| line.contains(word))
+fn may_be_secret(line: &str) -> bool {
+    let line = line.to_ascii_lowercase().replace('_', "-");
+    line.contains("params") || WORDS.iter().any(|word| line.contains(word))
 }
 
 /// Whether a text is a URL with a user or password.
@@ -61,7 +72,7 @@ pub(in crate::config) fn secrets_of_broken(text: &str) -> Vec<Range<usize>> {
         let colon = line.find(':').map_or(indent, |at| at + 1);
         if below.is_some() || has_credentials(line) {
             found.push(start + colon..start + line.len());
-        } else if is_secret(line) || is_perhaps_secret(line) {
+        } else if may_be_secret(line) {
             found.push(start + colon..start + line.len());
             below = Some(indent);
         }
@@ -96,12 +107,18 @@ mod tests {
             ["${env:B:-c}", "Bearer ${env:D}"]
         );
         assert_eq!(hidden("api_key: &k x\nother: *k"), ["x"]);
+        let oauth2 = "token_url: https://h/t\nclient_secret: a\nclient_secret_file: f\nparams: {audience: b}";
+        assert_eq!(hidden(oauth2), ["a", "b"]);
+        assert_eq!(
+            hidden("bearer: {token: a, file: f}\nbasic: {username: u, password: b, password_file: f}"),
+            ["a", "b"]
+        );
     }
 
     #[test]
     fn e36_what_cannot_be_parsed_hides_what_follows_a_secret_key() {
-        let text = "a: 1\nheaders:\n  x: y\n  z: [\nb: 2\nurl: http://u:p@h\n";
+        let text = "a: 1\nheaders:\n  x: y\n  z: [\nb: 2\nurl: http://u:p@h\ntoken: t\nclient_secret: [s\n";
         let hidden: Vec<&str> = secrets_of_broken(text).into_iter().map(|range| text[range].trim()).collect();
-        assert_eq!(hidden, ["", "y", "[", "http://u:p@h"]);
+        assert_eq!(hidden, ["", "y", "[", "http://u:p@h", "t", "[s"]);
     }
 }
