@@ -6,7 +6,7 @@
 //! lies on disk.
 //!
 //! Its end: what came from memory is delivered until the deadline. What came from a durable queue is delivered as
-//! long as that goes well, since the rest is safe: the first failure, or [`STALL_MAX`] without a success, ends it.
+//! long as that goes well, since the rest is safe: the first failure, or two seconds without a success, ends it.
 
 use std::pin::pin;
 
