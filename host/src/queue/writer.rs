@@ -1,5 +1,6 @@
 //! The thread that writes: takes everything that waits, writes it with as few calls as possible, brings it to the
-//! disk with one, and only then tells those who wait. A lone client waits for the window, many share one sync.
+//! disk with one, and only then tells those who wait. With `sync: always` the first of a group waits for a window, so
+//! that many share one sync; with an interval there is nothing to share but the write, and nobody waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::options::Sync;
 use super::shared::{Shared, Thread};
 use super::state::{Pending, Phase, Segment, State};
 
-/// How long the first of a group waits for others.
+/// How long the first of a group waits for others to share its sync.
 const WINDOW: Duration = Duration::from_millis(2);
 
 /// So many bytes are written without waiting for more.
@@ -65,7 +66,8 @@ impl Writer {
             }
         }
         state.writer_idle = false;
-        if state.pending_bytes < GROUP_BYTES && state.phase < Phase::Ending {
+        let shares = state.options.sync == Sync::Always;
+        if shares && state.pending_bytes < GROUP_BYTES && state.phase < Phase::Ending {
             self.shared.to_write.wait_for(&mut state, WINDOW);
         }
         state.pending_bytes = 0;
