@@ -6,7 +6,7 @@ use super::*;
 use crate::plugins::guests::guest;
 
 /// Well below what the reload would take that is given up.
-const PROMPT: Duration = Duration::from_secs(4);
+const PROMPT: Duration = Duration::from_secs(8);
 
 #[test]
 fn f91_sigterm_during_a_reload_gives_it_up_and_drains() {
