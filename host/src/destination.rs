@@ -26,6 +26,7 @@ pub mod names;
 pub mod queues;
 pub mod room;
 pub mod route;
+pub mod sizer;
 pub mod source;
 pub mod stop;
 

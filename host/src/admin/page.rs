@@ -96,7 +96,8 @@ fn touch(metrics: &Metrics) {
     for family in counters.into_iter().chain([&metrics.plugin_log_lines_dropped]) {
         family.get_or_create_owned(&stage);
     }
-    for family in [&metrics.exporter_queue_size, &metrics.exporter_queue_records, &metrics.exporter_queue_capacity] {
+    let gauges = [&metrics.exporter_queue_size, &metrics.exporter_queue_records, &metrics.exporter_queue_capacity];
+    for family in gauges.into_iter().chain([&metrics.exporter_batch_records]) {
         family.get_or_create_owned(&exporter);
     }
     touch_queue(metrics, &exporter);

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::charge::{Share, Verdict};
 use super::meter::{Loss, Meter};
+use super::sizer::Sizing;
 use crate::config::spec::BatchSpec;
 use crate::data::split::{Limits, Split};
 use crate::data::{Payload, Signal};
@@ -94,14 +95,16 @@ pub struct Batcher {
     pending: [Option<Batch>; Signal::ALL.len()],
     ready: VecDeque<Batch>,
     cut: Option<Cut>,
+    sizing: Option<Arc<Sizing>>,
     meter: Arc<Meter>,
 }
 
 impl Batcher {
     /// An empty one.
-    pub fn new(spec: &BatchSpec, meter: Arc<Meter>) -> Self {
+    pub fn new(spec: &BatchSpec, sizing: Option<Arc<Sizing>>, meter: Arc<Meter>) -> Self {
         let limits = Limits { records: spec.max_records as u64, bytes: spec.max_bytes };
-        Batcher { spec: spec.clone(), limits, pending: Default::default(), ready: VecDeque::new(), cut: None, meter }
+        let (pending, ready) = (Default::default(), VecDeque::new());
+        Batcher { spec: spec.clone(), limits, pending, ready, cut: None, sizing, meter }
     }
 
     /// The same without what it held, which is put back.
@@ -167,7 +170,8 @@ impl Batcher {
         let batch = slot.get_or_insert_with(|| Batch::new(signal, now));
         batch.append(entry);
         let full = !self.limits.allow(batch.records + 1, batch.bytes + 1) || batch.bytes >= MERGED_BYTES_MAX;
-        if full || batch.records >= self.spec.min_records as u64 {
+        let enough = self.sizing.as_ref().map_or(self.spec.min_records as u64, |sizing| sizing.records());
+        if full || batch.records >= enough {
             self.ready.extend(slot.take());
         }
     }

@@ -14,6 +14,7 @@ use super::meter::Meter;
 use super::names::{self, Names};
 use super::room::{ENTRY_BYTES, Room};
 use super::route::Route;
+use super::sizer::Sizing;
 use super::source::Source;
 use super::stop::Stop;
 use super::{Destination, Site, Way};
@@ -50,12 +51,14 @@ impl Destination {
         let batch = batch(spec);
         let (stop_tx, stop) = Stop::channel();
         let run = |((shard, route), source): ((&Handle, Route), Source)| {
-            let batcher = Batcher::new(&batch, meter.clone());
+            let sizing = batch.adaptive.as_ref().map(|spec| Arc::new(Sizing::new(spec, meter.clone())));
+            let batcher = Batcher::new(&batch, sizing.clone(), meter.clone());
             let courier = Courier {
                 route,
                 retry: spec.retry.clone(),
                 answerable,
                 dead_letter: dead_letter.clone(),
+                sizing,
                 meter: meter.clone(),
                 stop: stop.clone(),
             };

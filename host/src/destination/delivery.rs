@@ -11,6 +11,7 @@ use super::burial::said;
 use super::charge::Verdict;
 use super::meter::{Loss, Meter};
 use super::route::{Round, Route};
+use super::sizer::Sizing;
 use super::stop::Stop;
 use crate::config::spec::{OnExhausted, RetrySpec};
 use crate::dead_letter::DeadLetter;
@@ -38,6 +39,8 @@ pub struct Courier {
     pub answerable: Answerable,
     /// The file for what cannot be delivered.
     pub dead_letter: Option<DeadLetter>,
+    /// What learns how long exports take, if that decides how large batches are.
+    pub sizing: Option<Arc<Sizing>>,
     /// The account.
     pub meter: Arc<Meter>,
     /// When to stop.
@@ -86,7 +89,11 @@ impl Courier {
             };
             let begun = Instant::now();
             let result = attempt.make(batch.signal, &frames).await;
-            self.meter.attempted(begun.elapsed(), &result);
+            let took = begun.elapsed();
+            self.meter.attempted(took, &result);
+            if let (Ok(_), Some(sizing)) = (&result, &self.sizing) {
+                sizing.observe(took, batch.records);
+            }
             let failure = match result {
                 Ok(outcome) => return End::Delivered(outcome),
                 Err(failure) if failure.is_retryable() => failure,

@@ -112,6 +112,15 @@ impl Meter {
         &self.exporter
     }
 
+    /// A lane chose another size for its batches.
+    pub fn sized(&self, records: usize) {
+        let labels = ExporterLabels { exporter: self.exporter.clone() };
+        self.metrics
+            .exporter_batch_records
+            .get_or_create_owned(&labels)
+            .set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
     /// Records entered the queue.
     pub fn entered(&self, bytes: usize, records: u64) {
         self.queue_bytes.inc_by(bytes as i64);

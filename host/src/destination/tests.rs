@@ -5,6 +5,7 @@ mod durable;
 mod ending;
 mod merging;
 mod retrying;
+mod sizing;
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,7 +33,13 @@ fn spec(client: OtlpClientSpec) -> ExporterSpec {
     ExporterSpec {
         target: TargetSpec::OtlpGrpc(client),
         queue: QueueSpec::Memory { max_bytes: 1 << 20 },
-        batch: BatchSpec { min_records: 0, max_records: 0, max_bytes: 64 << 20, timeout: Duration::from_millis(50) },
+        batch: BatchSpec {
+            min_records: 0,
+            max_records: 0,
+            max_bytes: 64 << 20,
+            timeout: Duration::from_millis(50),
+            adaptive: None,
+        },
         retry: RetrySpec {
             enabled: true,
             initial_interval: Duration::from_millis(20),

@@ -342,6 +342,7 @@ pub struct Metrics {
     pub exporter_queue_size: Family<ExporterLabels, Gauge>,
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
+    pub exporter_batch_records: Family<ExporterLabels, Gauge>,
     pub exporter_circuit: Family<EndpointLabels, Gauge>,
     pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub exporter_recovered: PerSignal<ExporterLabels>,
@@ -446,6 +447,10 @@ impl Metrics {
             exporter_queue_records: family!(
                 "sluicebox_exporter_queue_records",
                 "Records that wait in the exporter's queue or are being sent"
+            ),
+            exporter_batch_records: family!(
+                "sluicebox_exporter_batch_target_records",
+                "Records at which a batch is sent, as adaptive batching chose it last"
             ),
             exporter_queue_capacity: family!(
                 "otelcol_exporter_queue_capacity",

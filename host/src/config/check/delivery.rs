@@ -1,10 +1,12 @@
 //! What lies between a pipeline and a target: queue, batches, retries.
 
+use std::num::NonZeroUsize;
+
 use crate::config::raw;
 use crate::config::report::{Report, Spot};
-use crate::config::spec::{BatchSpec, OnExhausted, QueueSpec, RetrySpec};
+use crate::config::spec::{AdaptiveBatchSpec, BatchSpec, OnExhausted, QueueSpec, RetrySpec};
 
-use super::{durable, some_bytes, some_time};
+use super::{at_least_one, durable, some_bytes, some_time};
 
 pub(super) fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueSpec {
     match raw {
@@ -34,7 +36,26 @@ pub(super) fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> Batch
         max_records,
         max_bytes: some_bytes(report, &spot.key("max_bytes"), raw.max_bytes),
         timeout: raw.timeout.0,
+        adaptive: raw.adaptive.as_ref().map(|adaptive| self::adaptive(report, spot, adaptive)),
     }
+}
+
+fn adaptive(report: &mut Report, batch: &Spot, raw: &raw::AdaptiveBatch) -> AdaptiveBatchSpec {
+    if report.is_given(&batch.key("min_records")) {
+        let mend = Some("leave it out, or leave out `adaptive`".to_owned());
+        report.refuse(&batch.key("min_records"), "`adaptive` chooses the size instead", mend);
+    }
+    let spot = batch.key("adaptive");
+    if raw.max_records < raw.min_records {
+        let key = if report.is_given(&spot.key("max_records")) { "max_records" } else { "min_records" };
+        let what = format!("the smallest size, {}, is above the largest, {}", raw.min_records, raw.max_records);
+        report.refuse(&spot.key(key), what, Some("raise `max_records`, or lower `min_records`".to_owned()));
+    }
+    let mut count = |key: &str, records: u64| {
+        NonZeroUsize::new(at_least_one(report, &spot.key(key), records)).unwrap_or(NonZeroUsize::MIN)
+    };
+    let (min_records, max_records) = (count("min_records", raw.min_records), count("max_records", raw.max_records));
+    AdaptiveBatchSpec { target: some_time(report, &spot.key("target"), raw.target), min_records, max_records }
 }
 
 pub(super) fn retry(report: &mut Report, spot: &Spot, raw: &raw::Retry, on_exhausted: OnExhausted) -> RetrySpec {

@@ -82,12 +82,33 @@ pub(in crate::config) struct Batch {
     pub max_bytes: Size,
     /// A request is sent when its oldest record has waited so long.
     pub timeout: Time,
+    /// Lets the size of requests follow how fast the peer answers, instead of `min_records`. Left out: it does not.
+    pub adaptive: Option<AdaptiveBatch>,
 }
 
 impl Default for Batch {
     fn default() -> Self {
         let timeout = Time(std::time::Duration::from_millis(200));
-        Batch { min_records: 8192, max_records: 0, max_bytes: Size(64 << 20), timeout }
+        Batch { min_records: 8192, max_records: 0, max_bytes: Size(64 << 20), timeout, adaptive: None }
+    }
+}
+
+/// The size of requests follows the 95th percentile of the time that exports take.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a mapping")]
+pub(in crate::config) struct AdaptiveBatch {
+    /// What 95 of 100 exports may take.
+    pub target: Time,
+    /// The smallest size that is chosen, and the first.
+    pub min_records: u64,
+    /// The largest size that is chosen.
+    pub max_records: u64,
+}
+
+impl Default for AdaptiveBatch {
+    fn default() -> Self {
+        let target = Time(std::time::Duration::from_millis(100));
+        AdaptiveBatch { target, min_records: 256, max_records: 8192 }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What lies between a pipeline and a target: queue, batches, retries.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::DurableSpec;
@@ -30,6 +31,19 @@ pub struct BatchSpec {
     pub max_bytes: usize,
     /// A request is sent when its oldest record has waited so long. Default 200 ms.
     pub timeout: Duration,
+    /// What chooses a size instead of `min_records`. Default none.
+    pub adaptive: Option<AdaptiveBatchSpec>,
+}
+
+/// The size of requests follows the 95th percentile of the time that exports take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdaptiveBatchSpec {
+    /// What 95 of 100 exports may take. Default 100 ms.
+    pub target: Duration,
+    /// The smallest size that is chosen, and the first. Default 256.
+    pub min_records: NonZeroUsize,
+    /// The largest size that is chosen; not below the smallest. Default 8192.
+    pub max_records: NonZeroUsize,
 }
 
 /// How failures are retried.
