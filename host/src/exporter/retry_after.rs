@@ -29,7 +29,8 @@ fn date(value: &str) -> Option<u64> {
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
     let days = days_since_1970(year, month, day)?;
     let fits = hour < 24 && minute < 60 && second <= 60 && words.next() == Some("GMT");
-    fits.then_some(days * 86_400 + hour * 3600 + minute * 60 + second)
+    // Computed only if it fits: a peer may write numbers that overflow.
+    fits.then(|| days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 #[cfg(test)]
@@ -55,5 +56,7 @@ mod tests {
         {
             assert_eq!(read(junk, now), None, "{junk}");
         }
+        let huge = format!("Fri, 31 Dec 1999 {0}:{0}:{0} GMT", u64::MAX);
+        assert_eq!(read(&huge, now), None);
     }
 }
