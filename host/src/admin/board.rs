@@ -209,7 +209,7 @@ impl Board {
             capacity: self.metrics.exporter_queue_capacity.get_or_create_owned(&labels).get(),
             endpoints: endpoints.iter().map(|endpoint| self.endpoint(id, endpoint)).collect(),
             recovered_records: Signal::ALL
-                .map(|x| self.metrics.exporter_recovered.counter(x, &labels).get())
+                .map(|signal| self.metrics.exporter_recovered.counter(signal, &labels).get())
                 .iter()
                 .sum(),
         }
