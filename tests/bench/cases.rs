@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each program uses what it measures")]
 
+use std::hint::black_box;
+use std::io::Write;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sluicebox::audit::Audit;
 use sluicebox::chain::{Chain, StepSpec, build};
 use sluicebox::config::spec::{Grant, OnError, StageLimits};
@@ -14,6 +17,24 @@ use sluicebox::data::projection::Projection;
 use sluicebox::plugin::{Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard};
 use sluicebox::telemetry::metrics::Metrics;
 use tokio::runtime::Runtime;
+
+/// Callgrind is told to write down what it has counted, and to begin anew, whenever this is called.
+#[inline(never)]
+pub fn lap() {
+    black_box(());
+}
+
+/// As a client sends it with `Content-Encoding: gzip`.
+pub fn gzipped(bytes: &[u8]) -> Bytes {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("memory takes it");
+    encoder.finish().expect("memory takes it").into()
+}
+
+/// As a client sends it with `Content-Encoding: zstd`.
+pub fn zstd_of(bytes: &[u8]) -> Bytes {
+    zstd::encode_all(bytes, 0).expect("memory takes it").into()
+}
 
 /// What a chain of several plugins may ask for.
 pub const FIVE_FIELDS: [&str; 5] = [

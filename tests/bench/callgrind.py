@@ -1,0 +1,81 @@
+"""What counts of instructions share: the build, what valgrind needs of a machine, and the laps of a program.
+
+Programs are counted under callgrind between the calls of their function `lap`. Valgrind shows them a processor of its
+own: on every x86-64 machine with AVX2 the same one, whatever the machine has beside. So code that is chosen by what the
+processor can do, in memchr, zstd, crc32c, the C library and the plugins' compiler, is the same on all of them.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Compiled plugins, for the processor that valgrind shows.
+CODE = ROOT / "target/valgrind"
+OPTIMISED = ["opt-level=3", "codegen-units=4", "debug-assertions=false", "overflow-checks=false", "incremental=false"]
+
+
+def missing() -> str | None:
+    """Why nothing can be counted here."""
+    if shutil.which("valgrind") is None:
+        return "valgrind is not installed"
+    flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    if platform.machine() != "x86_64" or not flags or "avx2" not in flags[1].split():
+        return "what is kept was counted on x86-64 with AVX2, which this machine is not"
+    return None
+
+
+def compiler() -> str:
+    return subprocess.run(["rustc", "--version"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def build(*examples: str) -> list[Path]:
+    """Examples as `cargo build` makes them, but with this crate optimised: no dependency is built for it."""
+    command = ["cargo", "build", "--locked", "-p", "sluicebox", "--message-format=json"]
+    command += [word for example in examples for word in ("--example", example)]
+    for setting in OPTIMISED:
+        command += ["--config", f"profile.dev.package.sluicebox.{setting}"]
+    built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    artifacts = map(json.loads, built.stdout.splitlines())
+    made = {it["target"]["name"]: Path(it["executable"]) for it in artifacts if it.get("executable")}
+    return [made[example] for example in examples]
+
+
+def environment() -> dict[str, str]:
+    """Nothing of the caller's, so that the same stack and the same locale are counted everywhere."""
+    CODE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {"PATH": os.environ["PATH"], "SLUICEBOX_CACHE_DIR": str(CODE)}
+
+
+def compile_plugins(binary: Path) -> None:
+    """Has plugins compiled by a valgrind that does not count: the others find them in the cache."""
+    run(["--tool=none"], [str(binary), "plugins"])
+
+
+def laps(program: list[str], *options: str) -> list[str]:
+    """What callgrind wrote for each lap of a program."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "lap"
+        settings = ["--tool=callgrind", f"--callgrind-out-file={out}", "--dump-before=*::lap"]
+        run([*settings, *options], program)
+        # The last one is of the end; the first one of what comes before the first lap.
+        parts = sorted(Path(folder).glob("lap.*"), key=lambda part: int(part.suffix[1:]))
+        return [part.read_text() for part in parts[1:]]
+
+
+def instructions(program: list[str]) -> list[int]:
+    """Instructions of each lap."""
+    return [int(re.search(r"^(?:totals|summary): (\d+)", lap, re.MULTILINE)[1]) for lap in laps(program)]
+
+
+def run(options: list[str], program: list[str]) -> None:
+    command = ["valgrind", *options, *program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
