@@ -21,10 +21,11 @@ CODE = ROOT / "target/valgrind"
 OPTIMISED = ["opt-level=3", "codegen-units=4", "debug-assertions=false", "overflow-checks=false", "incremental=false"]
 
 
-def missing() -> str | None:
+def missing(*tools: str) -> str | None:
     """Why nothing can be counted here."""
-    if shutil.which("valgrind") is None:
-        return "valgrind is not installed"
+    for tool in ("valgrind", *tools):
+        if shutil.which(tool) is None:
+            return f"{tool} is not installed"
     flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     if platform.machine() != "x86_64" or not flags or "avx2" not in flags[1].split():
         return "what is kept was counted on x86-64 with AVX2, which this machine is not"
@@ -64,8 +65,8 @@ def laps(program: list[str], *options: str) -> list[str]:
         out = Path(folder) / "lap"
         settings = ["--tool=callgrind", f"--callgrind-out-file={out}", "--dump-before=*::lap"]
         run([*settings, *options], program)
-        # The last one is of the end; the first one of what comes before the first lap.
-        parts = sorted(Path(folder).glob("lap.*"), key=lambda part: int(part.suffix[1:]))
+        # What comes after the last lap has no number; the first one is of what comes before the first lap.
+        parts = sorted(Path(folder).glob("lap.[0-9]*"), key=lambda part: int(part.suffix[1:]))
         return [part.read_text() for part in parts[1:]]
 
 
