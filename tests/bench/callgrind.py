@@ -61,22 +61,30 @@ def compile_plugins(binary: Path) -> None:
 
 def laps(program: list[str], *options: str) -> list[str]:
     """What callgrind wrote for each lap of a program."""
+    return profiled(program, *options)[1]
+
+
+def profiled(program: list[str], *options: str) -> tuple[str, list[str]]:
+    """What a program printed, and what callgrind wrote for each of its laps."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "lap"
         settings = ["--tool=callgrind", f"--callgrind-out-file={out}", "--dump-before=*::lap"]
-        run([*settings, *options], program)
+        printed = run([*settings, *options], program)
         # What comes after the last lap has no number; the first one is of what comes before the first lap.
         parts = sorted(Path(folder).glob("lap.[0-9]*"), key=lambda part: int(part.suffix[1:]))
-        return [part.read_text() for part in parts[1:]]
+        return printed, [part.read_text() for part in parts[1:]]
 
 
-def instructions(program: list[str]) -> list[int]:
-    """Instructions of each lap."""
-    return [int(re.search(r"^(?:totals|summary): (\d+)", lap, re.MULTILINE)[1]) for lap in laps(program)]
+def counted(program: list[str]) -> tuple[str, list[int]]:
+    """What a program printed, and the instructions of each lap."""
+    printed, parts = profiled(program)
+    return printed, [int(re.search(r"^(?:totals|summary): (\d+)", part, re.MULTILINE)[1]) for part in parts]
 
 
-def run(options: list[str], program: list[str]) -> None:
+def run(options: list[str], program: list[str]) -> str:
+    """What a program prints under valgrind."""
     command = ["valgrind", *options, *program]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return done.stdout

@@ -5,6 +5,7 @@
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sluicebox::audit::Audit;
@@ -35,6 +36,9 @@ pub fn gzipped(bytes: &[u8]) -> Bytes {
 pub fn zstd_of(bytes: &[u8]) -> Bytes {
     zstd::encode_all(bytes, 0).expect("memory takes it").into()
 }
+
+/// How long a call may take. Under valgrind all take long, and one that is cut off would be counted as if it were cheap.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// What a chain of several plugins may ask for.
 pub const FIVE_FIELDS: [&str; 5] = [
@@ -94,7 +98,7 @@ pub fn chain_on(runtime: &Runtime, engine: &Engine, plugs: &[Plug], shards: usiz
             processor: id.clone(),
             signal: Signal::Traces,
             config: serde_json::from_str(config).expect("JSON"),
-            limits: StageLimits::default(),
+            limits: StageLimits { deadline: PATIENCE, ..StageLimits::default() },
             grants: Grant::ALL.to_vec(),
             empty_wasi: false,
             state: Arc::new(SharedState::new(1 << 20)),

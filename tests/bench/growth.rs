@@ -1,7 +1,10 @@
 //! How the cost of a record grows with the work around it: records in a request, attributes of a record, stages of a
 //! chain, pipelines of a receiver, shards. Writes one JSON object a line; `growth.py` draws them.
 //!
-//! Each point is the least of several rounds: on a shared machine that is what the work takes when it is let alone.
+//!     growth time         nanoseconds of CPU: the least of several rounds is what work takes when it is let alone
+//!     growth laps         one lap of each point after the other, for callgrind to count instructions
+//!
+//! Time has what instructions leave out: caches, above all. Instructions are the same on a machine that does other work.
 
 mod cases;
 
@@ -17,16 +20,28 @@ use sluicebox::chain::Chain;
 use sluicebox::data::walk::Limits;
 use sluicebox::plugin::{CodeCache, Engine};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::Instant;
 
-use cases::{FILTER, Plug, REDACT, SAMPLER, TRANSFORM, chain_on};
+use cases::{FILTER, Plug, REDACT, SAMPLER, TRANSFORM, chain_on, lap};
 
 /// Rounds of each point, and how long each runs at least.
 const ROUNDS: usize = 7;
-const ROUND: Duration = Duration::from_millis(40);
+const ROUND: Duration = Duration::from_millis(50);
+
+/// Records that a lap has at least, so that one tick of a clock does not show.
+const LAP_RECORDS: usize = 400;
+
+/// What a record's cost is told in.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// Nanoseconds of CPU.
+    Time,
+    /// What callgrind counts from lap to lap.
+    Laps,
+}
 
 /// What all points are measured with.
 struct Bench {
+    measure: Measure,
     runtime: Runtime,
     engine: Engine,
 }
@@ -43,20 +58,23 @@ impl Bench {
         chain_on(&self.runtime, &self.engine, plugs, shards)
     }
 
-    /// Nanoseconds a record of `work`, which handles so many.
-    fn measure(&self, point: Point<'_>, records: usize, mut work: impl FnMut(&Runtime)) {
-        let mut least = f64::MAX;
+    /// What a record of `work` costs, which handles so many.
+    fn measure(&self, Point { axis, curve, x }: Point<'_>, records: usize, mut work: impl FnMut(&Runtime)) {
         work(&self.runtime);
-        for _ in 0..ROUNDS {
-            let (start, mut times) = (Instant::now(), 0);
-            while start.elapsed() < ROUND || times == 0 {
-                work(&self.runtime);
-                times += 1;
+        let point = match self.measure {
+            Measure::Time => {
+                let least = (0..ROUNDS).map(|_| nanoseconds(records, || work(&self.runtime))).fold(f64::MAX, f64::min);
+                serde_json::json!({ "axis": axis, "curve": curve, "x": x, "unit": "ns", "cost": least })
             }
-            least = least.min(start.elapsed().as_nanos() as f64 / (times * records) as f64);
-        }
-        let Point { axis, curve, x } = point;
-        println!("{}", serde_json::json!({ "axis": axis, "curve": curve, "x": x, "ns": least }));
+            Measure::Laps => {
+                let times = LAP_RECORDS.div_ceil(records);
+                lap();
+                (0..times).for_each(|_| work(&self.runtime));
+                lap();
+                serde_json::json!({ "axis": axis, "curve": curve, "x": x, "records": times * records })
+            }
+        };
+        println!("{point}");
     }
 
     /// A request through some chains, one after the other, as a receiver that feeds them all does it.
@@ -67,6 +85,25 @@ impl Bench {
             }
         });
     }
+}
+
+/// Nanoseconds of CPU a record of `work`, which handles so many.
+fn nanoseconds(records: usize, mut work: impl FnMut()) -> f64 {
+    let (start, mut times) = (on_cpu(), 0);
+    loop {
+        work();
+        times += 1;
+        let spent = on_cpu() - start;
+        if spent >= ROUND {
+            return spent.as_nanos() as f64 / (times * records) as f64;
+        }
+    }
+}
+
+/// What this thread has had of the CPU. The kernel brings it up to date every few milliseconds.
+fn on_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
+    Duration::from_nanos(stat.split(' ').next().and_then(|spent| spent.parse().ok()).expect("a number comes first"))
 }
 
 /// A request whose spans have so many attributes.
@@ -84,10 +121,15 @@ fn with_attributes(records: usize, attributes: usize) -> Bytes {
     request.encode_to_vec().into()
 }
 
-fn main() {
+fn main() -> Result<(), String> {
+    let measure = match std::env::args().nth(1).as_deref() {
+        Some("time") => Measure::Time,
+        Some("laps") => Measure::Laps,
+        _ => return Err("usage: growth time, or growth laps".to_owned()),
+    };
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
-    let bench = Bench { runtime, engine: Engine::with_cache(cache).expect("an engine") };
+    let bench = Bench { measure, runtime, engine: Engine::with_cache(cache).expect("an engine") };
     let curves: [(&str, &[Plug]); 5] = [
         ("no stage", &[]),
         ("filter", &[FILTER]),
@@ -122,4 +164,5 @@ fn main() {
         let chains = [bench.chain(&[FILTER], x)];
         bench.run(Point { axis: "shards", curve: "filter", x }, &chains, x - 1, &bytes, 1000);
     }
+    Ok(())
 }
