@@ -15,7 +15,9 @@ use sluicebox::data::Signal;
 use sluicebox::data::column::{Edit, Value};
 use sluicebox::data::field::Field;
 use sluicebox::data::projection::Projection;
-use sluicebox::plugin::{Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard};
+use sluicebox::plugin::{
+    CodeCache, Compiler, Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard,
+};
 use sluicebox::telemetry::metrics::Metrics;
 use tokio::runtime::Runtime;
 
@@ -81,6 +83,12 @@ pub const TRANSFORM: Plug = (
 
 /// Masks what it finds in all attributes.
 pub const REDACT: Plug = ("redact", "{}");
+
+/// Takes code that was compiled before: to count the compiler would take minutes.
+pub fn engine() -> Engine {
+    let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
+    Engine::with_cache(cache, Compiler::Here).expect("an engine")
+}
 
 /// A chain of standard plugins, for one shard.
 pub fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {

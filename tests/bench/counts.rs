@@ -16,13 +16,14 @@ use sluicebox::data::splice::splice;
 use sluicebox::data::walk::{Limits, walk};
 use sluicebox::data::{Payload, Signal};
 use sluicebox::exporter::compress::compress;
-use sluicebox::plugin::{CodeCache, Engine};
 use sluicebox::queue::frame::Head;
 use sluicebox::receiver::answer::export_response;
 use sluicebox::receiver::inflate::Coding;
 use tokio::runtime::{Builder, Runtime};
 
-use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, gzipped, lap, projection, zstd_of};
+use cases::{
+    FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, engine, gzipped, lap, projection, zstd_of,
+};
 
 /// Records of the request that every stage is given.
 const RECORDS: usize = 1000;
@@ -129,11 +130,6 @@ fn chained(bytes: Bytes, plugs: &[Plug]) -> Work {
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
-/// Takes code that was compiled before: to count the compiler would take minutes.
-fn engine() -> Engine {
-    Engine::with_cache(CodeCache::of_environment(|name| std::env::var(name).ok())).expect("an engine")
 }
 
 fn main() -> Result<(), String> {

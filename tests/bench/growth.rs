@@ -18,10 +18,10 @@ use prost::Message;
 use sluicebox::bench::requests::Recipe;
 use sluicebox::chain::Chain;
 use sluicebox::data::walk::Limits;
-use sluicebox::plugin::{CodeCache, Engine};
+use sluicebox::plugin::Engine;
 use tokio::runtime::{Builder, Runtime};
 
-use cases::{FILTER, Plug, REDACT, SAMPLER, TRANSFORM, chain_on, lap};
+use cases::{FILTER, Plug, REDACT, SAMPLER, TRANSFORM, chain_on, engine, lap};
 
 /// Rounds of each point, and how long each runs at least.
 const ROUNDS: usize = 7;
@@ -128,8 +128,7 @@ fn main() -> Result<(), String> {
         _ => return Err("usage: growth time, or growth laps".to_owned()),
     };
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
-    let bench = Bench { measure, runtime, engine: Engine::with_cache(cache).expect("an engine") };
+    let bench = Bench { measure, runtime, engine: engine() };
     let curves: [(&str, &[Plug]); 5] = [
         ("no stage", &[]),
         ("filter", &[FILTER]),

@@ -21,11 +21,10 @@ use sluicebox::data::walk::Limits;
 use sluicebox::dead_letter::DeadLetters;
 use sluicebox::destination::{Destination, Site};
 use sluicebox::memory::{Kind, Memory};
-use sluicebox::plugin::{CodeCache, Engine};
 use sluicebox::telemetry::metrics::Metrics;
 use tokio::runtime::{Builder, Runtime};
 
-use cases::{FILTER, Plug, SAMPLER, TRANSFORM, chain_on, lap};
+use cases::{FILTER, Plug, SAMPLER, TRANSFORM, chain_on, engine, lap};
 
 /// A queue that takes whatever is counted, and a memory that is limited, so that both are accounted for.
 const PIPELINE: &str = "
@@ -71,14 +70,13 @@ fn spec() -> Result<Spec, String> {
 /// What shards share, and the runtime of lanes, which nobody drives.
 fn shared(plugs: &[Plug], shards: usize) -> Result<(Shared, Runtime), String> {
     let spec = spec()?;
-    let engine = Engine::with_cache(CodeCache::of_environment(|name| std::env::var(name).ok())).expect("an engine");
     let (metrics, lanes) = (Metrics::default(), runtime());
     let handles = vec![lanes.handle().clone(); shards];
     let site =
         Site { shards: &handles, metrics: &metrics, queues: &Arc::default(), dead_letters: &DeadLetters::default() };
     let destination = Destination::build("otlp", &spec.exporters["otlp"], site).map_err(|error| error.to_string())?;
     let memory = Memory::new(&spec.service.memory_limiter, &metrics);
-    Ok((Shared { chain: chain_on(&runtime(), &engine, plugs, shards), memory, destination }, lanes))
+    Ok((Shared { chain: chain_on(&runtime(), &engine(), plugs, shards), memory, destination }, lanes))
 }
 
 /// So many batches on each shard, on all of them at once.
