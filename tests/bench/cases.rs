@@ -87,7 +87,7 @@ pub const REDACT: Plug = ("redact", "{}");
 /// Takes code that was compiled before: to count the compiler would take minutes.
 pub fn engine() -> Engine {
     let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
-    Engine::with_cache(cache, Compiler::Here).expect("an engine")
+    Engine::with(cache, Compiler::Here).expect("an engine")
 }
 
 /// A chain of standard plugins, for one shard.

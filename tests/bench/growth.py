@@ -10,7 +10,10 @@ Writes the figures beside the drawing as JSON, one point a line.
 
 import json
 import math
+import os
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 
@@ -67,10 +70,17 @@ def panel(axis: str, points: list[dict], top: int) -> list[str]:
 
 
 def counted() -> list[dict]:
-    """Points in instructions: each has a lap, and the next one is what lies between it and the next point."""
-    growth, plugins = callgrind.build("growth", "counts")
+    """Points in instructions, by curves."""
+    growth, plugins = map(str, callgrind.build("growth", "counts"))
     callgrind.compile_plugins(plugins)
-    printed, laps = callgrind.counted([str(growth), "laps"])
+    curves = subprocess.run([growth, "list"], capture_output=True, text=True, check=True).stdout.split()
+    with ThreadPoolExecutor(int(os.environ.get("JOBS", os.cpu_count()))) as pool:
+        return [point for points in pool.map(lambda curve: of_curve(growth, curve), curves) for point in points]
+
+
+def of_curve(growth: str, curve: str) -> list[dict]:
+    """Each point has a lap, and the next one is what lies between it and the next point."""
+    printed, laps = callgrind.counted([growth, "laps", curve])
     points = [json.loads(line) for line in printed.splitlines()]
     for point, lap in zip(points, laps[::2], strict=True):
         point |= {"unit": "instructions", "cost": round(lap / point.pop("records"), 1)}

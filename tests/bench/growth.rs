@@ -3,6 +3,7 @@
 //!
 //!     growth time         nanoseconds of CPU: the least of several rounds is what work takes when it is let alone
 //!     growth laps         one lap of each point after the other, for callgrind to count instructions
+//!     growth list         names of curves, of which one may be asked for
 //!
 //! Time has what instructions leave out: caches, above all. Instructions are the same on a machine that does other work.
 
@@ -121,47 +122,80 @@ fn with_attributes(records: usize, attributes: usize) -> Bytes {
     request.encode_to_vec().into()
 }
 
-fn main() -> Result<(), String> {
-    let measure = match std::env::args().nth(1).as_deref() {
-        Some("time") => Measure::Time,
-        Some("laps") => Measure::Laps,
-        _ => return Err("usage: growth time, or growth laps".to_owned()),
-    };
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let bench = Bench { measure, runtime, engine: engine() };
-    let curves: [(&str, &[Plug]); 5] = [
-        ("no stage", &[]),
-        ("filter", &[FILTER]),
-        ("transform", &[TRANSFORM]),
-        ("filter, sampler, transform", &[FILTER, SAMPLER, TRANSFORM]),
-        ("redact", &[REDACT]),
-    ];
-    for (curve, plugs) in curves {
-        let chains = [bench.chain(plugs, 1)];
+/// The curves; each is drawn by itself, so that several can be counted at once.
+const CURVES: [(&str, fn(&Bench)); 10] = [
+    ("requests", |bench| bench.sizes("no stage", &[])),
+    ("requests-filter", |bench| bench.sizes("filter", &[FILTER])),
+    ("requests-transform", |bench| bench.sizes("transform", &[TRANSFORM])),
+    ("requests-three", |bench| bench.sizes("filter, sampler, transform", &[FILTER, SAMPLER, TRANSFORM])),
+    ("requests-redact", |bench| bench.sizes("redact", &[REDACT])),
+    ("filters", |bench| bench.stages("filters", FILTER)),
+    ("samplers", |bench| bench.stages("samplers", SAMPLER)),
+    ("transforms", |bench| bench.stages("transforms", TRANSFORM)),
+    ("pipelines", Bench::pipelines),
+    ("shards", Bench::shards),
+];
+
+impl Bench {
+    /// Records of a request, and attributes of a record.
+    fn sizes(&self, curve: &str, plugs: &[Plug]) {
+        let chains = [self.chain(plugs, 1)];
         for x in [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] {
             let bytes = Recipe::traces(x).encode(0);
-            bench.run(Point { axis: "records", curve, x }, &chains, 0, &bytes, x);
+            self.run(Point { axis: "records", curve, x }, &chains, 0, &bytes, x);
         }
         for x in [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] {
             let bytes = with_attributes(100, x);
-            bench.run(Point { axis: "attributes", curve, x }, &chains, 0, &bytes, 100);
+            self.run(Point { axis: "attributes", curve, x }, &chains, 0, &bytes, 100);
         }
     }
-    let bytes = Recipe::traces(1000).encode(0);
-    for (curve, plug) in [("filters", FILTER), ("samplers", SAMPLER), ("transforms", TRANSFORM)] {
+
+    /// Plugins of a chain.
+    fn stages(&self, curve: &str, plug: Plug) {
+        let bytes = Recipe::traces(1000).encode(0);
         for x in [0, 1, 2, 3, 5, 7, 10, 15, 20] {
-            let chains = [bench.chain(&vec![plug; x], 1)];
-            bench.run(Point { axis: "stages", curve, x }, &chains, 0, &bytes, 1000);
+            let chains = [self.chain(&vec![plug; x], 1)];
+            self.run(Point { axis: "stages", curve, x }, &chains, 0, &bytes, 1000);
         }
     }
-    for x in [1, 2, 5, 10, 20, 50, 100] {
-        let chains: Vec<Chain> = (0..x).map(|_| bench.chain(&[FILTER], 1)).collect();
-        // A record goes through every pipeline: what is drawn is its cost in one.
-        bench.run(Point { axis: "pipelines", curve: "filter", x }, &chains, 0, &bytes, 1000 * x);
+
+    /// Pipelines of a receiver. A record goes through every one: what is told is its cost in one.
+    fn pipelines(&self) {
+        let bytes = Recipe::traces(1000).encode(0);
+        for x in [1, 2, 5, 10, 20, 50, 100] {
+            let chains: Vec<Chain> = (0..x).map(|_| self.chain(&[FILTER], 1)).collect();
+            self.run(Point { axis: "pipelines", curve: "filter", x }, &chains, 0, &bytes, 1000 * x);
+        }
     }
-    for x in [1, 2, 4, 8, 16, 32, 64] {
-        let chains = [bench.chain(&[FILTER], x)];
-        bench.run(Point { axis: "shards", curve: "filter", x }, &chains, x - 1, &bytes, 1000);
+
+    /// Shards, of which one works.
+    fn shards(&self) {
+        let bytes = Recipe::traces(1000).encode(0);
+        for x in [1, 2, 4, 8, 16, 32, 64] {
+            let chains = [self.chain(&[FILTER], x)];
+            self.run(Point { axis: "shards", curve: "filter", x }, &chains, x - 1, &bytes, 1000);
+        }
+    }
+}
+
+fn main() -> Result<(), String> {
+    let mut arguments = std::env::args().skip(1);
+    let measure = match arguments.next().as_deref() {
+        Some("time") => Measure::Time,
+        Some("laps") => Measure::Laps,
+        Some("list") => {
+            CURVES.iter().for_each(|(name, _)| println!("{name}"));
+            return Ok(());
+        }
+        _ => return Err("usage: growth list, growth time [CURVE], or growth laps [CURVE]".to_owned()),
+    };
+    let wanted = arguments.next();
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let bench = Bench { measure, runtime, engine: engine() };
+    for (name, draw) in CURVES {
+        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
+            draw(&bench);
+        }
     }
     Ok(())
 }
