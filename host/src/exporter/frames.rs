@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::config::spec::Codec;
+
 /// Chunks from this size on go out as they are. Below, HTTP/2's cost of a frame is more than that of a copy.
 const WHOLE_MIN: usize = 16 << 10;
 /// Smaller chunks are joined into ones of about this size.
@@ -18,13 +20,38 @@ const JOINED_MAX: usize = 64 << 10;
 pub struct Frames {
     chunks: Arc<[Bytes]>,
     len: usize,
+    packed: Option<Arc<PackedFrom>>,
+}
+
+/// How a compressed body was made, and of what, if that is kept.
+#[derive(Debug)]
+struct PackedFrom {
+    codec: Codec,
+    plain: Option<Vec<Bytes>>,
 }
 
 impl Frames {
     /// A body of these chunks, in this order.
     pub fn new(chunks: Vec<Bytes>) -> Self {
         let len = chunks.iter().map(Bytes::len).sum();
-        Frames { chunks: chunks.into(), len }
+        Frames { chunks: chunks.into(), len, packed: None }
+    }
+
+    /// A body that was compressed, and what it was before, if it may be sent like that instead.
+    pub fn packed(body: Bytes, codec: Codec, plain: Option<&[Bytes]>) -> Self {
+        let packed = Some(Arc::new(PackedFrom { codec, plain: plain.map(<[Bytes]>::to_vec) }));
+        Frames { packed, ..Frames::new(vec![body]) }
+    }
+
+    /// How it is compressed; none: it is not.
+    pub fn codec(&self) -> Option<Codec> {
+        self.packed.as_ref().map(|packed| packed.codec)
+    }
+
+    /// What may be sent instead, and what that would be instead of.
+    pub fn instead(&self) -> Option<(Codec, &[Bytes])> {
+        let packed = self.packed.as_ref()?;
+        Some((packed.codec, packed.plain.as_deref()?))
     }
 
     /// A body of `head` and these chunks, small neighbours joined.
