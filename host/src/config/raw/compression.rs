@@ -38,9 +38,9 @@ pub(in crate::config) struct AdaptiveCompression {
 pub(in crate::config) struct Adaptive {
     /// What is to be saved. Required.
     pub aim: Option<Aim>,
-    /// With `aim: network`: CPU time that compressing a MiB may take. Default 20ms.
+    /// With `aim: network`: CPU time that compressing a MiB may take. Default 5ms.
     pub max_cpu: Option<Time>,
-    /// With `aim: cpu`: CPU time that sending a MiB takes. Default 1ms.
+    /// With `aim: cpu`: CPU time that sending a MiB takes. Default 500us.
     pub sending: Option<Time>,
 }
 
