@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use sluicebox::bench::requests::Recipe;
@@ -16,6 +16,7 @@ use sluicebox::exporter::compress::chooser::CANDIDATES;
 use sluicebox::exporter::compress::contexts::Contexts;
 use sluicebox::exporter::compress::meter::name;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
 
 /// Spans of a body.
 const SPANS: [usize; 3] = [10, 100, 1000];
@@ -59,7 +60,7 @@ fn main() {
     );
     for codec in CANDIDATES.into_iter().filter(|codec| *codec != Codec::NONE) {
         for spans in SPANS {
-            let body = Bytes::from(Recipe::traces(spans).encode(0));
+            let body = Recipe::traces(spans).encode(0);
             let mut contexts = Contexts::default();
             let (mut of_made, mut of_kept, mut len) = (Duration::MAX, Duration::MAX, 0);
             for _ in 0..(BYTES / body.len()).clamp(5, TURNS_MAX) {
