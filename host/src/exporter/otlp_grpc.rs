@@ -71,7 +71,7 @@ impl OtlpGrpc {
                 }
                 Ok(Frames::new(vec![packed.into()]))
             }
-            None => Ok(Frames::joined(&prefix(0, requests.iter().map(Bytes::len).sum())?, requests)),
+            None => Ok(Frames::headed(&prefix(0, requests.iter().map(Bytes::len).sum())?, requests)),
         }
     }
 

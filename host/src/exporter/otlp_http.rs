@@ -79,7 +79,7 @@ impl OtlpHttp {
         let packed = compress(self.compression, 0, body).await;
         match packed.map_err(|error| Failure::permanent(format!("compressing failed: {error}")))? {
             Some(packed) => Ok(Frames::new(vec![packed.into()])),
-            None => Ok(Frames::joined(&[], body)),
+            None => Ok(Frames::new(body.iter().cloned())),
         }
     }
 
