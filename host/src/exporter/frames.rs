@@ -2,20 +2,25 @@
 //!
 //! What is small is joined while it is sent, a piece at a time as the peer takes it: a batch of several megabytes that
 //! is joined before its first byte goes out keeps a shard from all else for a millisecond, and leaves the cache before it
-//! is sent.
+//! is sent. For the same reason a body pauses now and then: clients of the shard are read from and answered in between.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http_body::{Body, Frame, SizeHint};
 
 /// Chunks from this size on go out as they are. Below, HTTP/2's cost of a frame is more than that of a copy.
 const WHOLE_MIN: usize = 16 << 10;
 /// Smaller chunks are joined into pieces of about this size.
 const JOINED_MAX: usize = 64 << 10;
+
+/// Bytes after which a body pauses: some tenths of a millisecond to send.
+const STEP_BYTES: usize = 512 << 10;
 
 /// An immutable body. A clone shares the bytes.
 #[derive(Clone, Debug)]
@@ -54,16 +59,17 @@ impl Frames {
 
     /// A reader of it, for one request.
     pub fn body(&self) -> FramesBody {
-        FramesBody { frames: self.clone(), next: 0, left: self.len }
+        FramesBody { frames: self.clone(), next: 0, left: self.len, since_pause: 0, pause: None }
     }
 }
 
 /// One reading of a [`Frames`].
-#[derive(Debug)]
 pub struct FramesBody {
     frames: Frames,
     next: usize,
     left: usize,
+    since_pause: usize,
+    pause: Option<BoxFuture<'static, ()>>,
 }
 
 impl FramesBody {
@@ -96,8 +102,18 @@ impl Body for FramesBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.piece().map(|piece| Ok(Frame::data(piece))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.poll_unpin(cx));
+            self.pause = None;
+        }
+        let piece = self.piece();
+        self.since_pause += piece.as_ref().map_or(0, Bytes::len);
+        if self.since_pause >= STEP_BYTES && !self.is_end_stream() {
+            self.since_pause = 0;
+            self.pause = Some(Box::pin(tokio::task::yield_now()));
+        }
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -144,6 +160,24 @@ mod tests {
     fn a_body_without_chunks_has_ended() {
         let frames = Frames::new([]);
         assert!(frames.is_empty() && frames.body().is_end_stream() && pieces(&frames).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_long_body_lets_others_work() {
+        let turns = std::rc::Rc::new(std::cell::Cell::new(0));
+        let others = async {
+            loop {
+                turns.set(turns.get() + 1);
+                tokio::task::yield_now().await;
+            }
+        };
+        let body = Frames::new(vec![Bytes::from(vec![7; STEP_BYTES / 4]); 20]).body();
+        tokio::select! {
+            biased;
+            read = body.collect() => assert_eq!(read.unwrap().to_bytes().len(), 5 * STEP_BYTES),
+            () = others => {}
+        }
+        assert_eq!(turns.get(), 4, "one for each step before the last");
     }
 
     #[tokio::test]
