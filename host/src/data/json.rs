@@ -23,12 +23,15 @@ mod decode;
 mod encode;
 mod error;
 mod frames;
+mod message;
 mod number;
 mod parser;
 mod plain;
 mod response;
 mod schema;
+mod sheet;
 mod text;
+mod words;
 
 #[cfg(test)]
 mod tests;

@@ -142,6 +142,20 @@ impl<'a> Reader<'a> {
         Some((start, from..to))
     }
 
+    /// The next field, if it is length-delimited and has a tag and a length of one byte each: its number, where it begins
+    /// and its content.
+    #[inline(always)]
+    pub fn short_field(&mut self) -> Option<(u32, usize, Range<usize>)> {
+        let [tag, length, ..] = self.bytes.get(self.at..)? else { return None };
+        let (start, from) = (self.at, self.at + 2);
+        let to = from + usize::from(*length);
+        if *tag < 8 || *tag & 0x87 != 2 || *length >= 0x80 || to > self.bytes.len() {
+            return None;
+        }
+        self.at = to;
+        Some((u32::from(*tag >> 3), start, from..to))
+    }
+
     /// The next varint: also for packed fields.
     #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, Malformed> {

@@ -1,16 +1,18 @@
 //! From JSON text to the bytes of the protobuf message that it says, in one pass.
 
+mod attribute;
+
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::error::{Fault, JsonCause, JsonError};
 use super::frames::Frames;
+use super::message::{Field, Kind, Label, Message};
 use super::number::{NotNumber, double, integer, quoted_double};
 use super::parser::Parser;
-use super::schema::{ANY_VALUE, Field, Kind, Label, Message};
+use super::schema::{ANY_VALUE, KEY_VALUE};
 use super::{DEPTH_MAX, JsonLimits};
-use crate::data::wire::{put_bytes_field, put_tag, put_varint};
 
 /// The protobuf bytes of the `message` that the JSON text says.
 pub fn document(message: &'static Message, json: &[u8], limits: &JsonLimits) -> Result<Vec<u8>, JsonError> {
@@ -26,8 +28,8 @@ fn decode_document(message: &'static Message, json: &[u8], limits: &JsonLimits) 
     }
     let mut decoder = Decoder {
         parser: Parser::new(json),
-        // A guess that is seldom outgrown: the names and quotes of JSON are most of it.
-        out: Frames::with_capacity((json.len() / 2).min(limits.max_bytes)),
+        // A guess that is seldom outgrown: the names and quotes of JSON are half of it.
+        out: Frames::with_capacity((json.len() / 16 * 9).min(limits.max_bytes)),
         depth_max: limits.max_depth.min(DEPTH_MAX),
         bytes_max: limits.max_bytes,
     };
@@ -71,21 +73,30 @@ impl Decoder<'_> {
                 .error(format!("attribute values nest deeper than {max} levels: send them flatter")));
         }
         self.parser.open(b'{')?;
-        let (mut first, mut hint, mut seen) = (true, 0, Seen::default());
-        while let Some(name) = self.parser.member(&mut first)? {
-            match message.position_of_name(&name, hint) {
-                Some(position) => {
-                    hint = position + 1;
-                    if let Some(field) = message.fields.get(position) {
-                        self.field(field, position, &mut seen, depth).map_err(|error| error.inside(field.name))?;
-                    }
+        let (mut first, mut next, mut seen) = (true, 0, Seen::default());
+        loop {
+            // Most members come in the order of the table, without white space.
+            let position = match message.fields.get(next) {
+                Some(expected) if self.parser.starts_with(expected.key(first)) => {
+                    first = false;
+                    Some(next)
+                }
+                _ => match self.parser.member(&mut first)? {
+                    Some((head, name)) => message.position_of_name(head, name, next),
+                    None => return Ok(()),
+                },
+            };
+            match position.and_then(|position| Some((position, message.fields.get(position)?))) {
+                Some((position, field)) => {
+                    next = position + 1;
+                    self.field(field, position, &mut seen, depth).map_err(|error| error.inside(field.name))?;
                 }
                 None => self.parser.skip(1)?,
             }
         }
-        Ok(())
     }
 
+    #[inline(always)]
     fn field(&mut self, field: &'static Field, position: usize, seen: &mut Seen, depth: usize) -> Result<(), Fault> {
         if self.parser.null()? {
             return Ok(());
@@ -108,6 +119,7 @@ impl Decoder<'_> {
         self.check_size()
     }
 
+    #[inline(never)]
     fn list(&mut self, field: &'static Field, depth: usize) -> Result<(), Fault> {
         self.parser.open(b'[')?;
         let packed = match field.kind {
@@ -115,10 +127,16 @@ impl Decoder<'_> {
             _ if self.parser.peek()? == b']' => None,
             _ => Some(self.out.open(field.number)),
         };
+        let attributes = matches!(field.kind, Kind::Message(message) if std::ptr::eq(message, &KEY_VALUE));
         let (mut first, mut index) = (true, 0);
         while self.parser.more(b']', &mut first)? {
+            if attributes && self.attribute(field.number as u8 * 8 + 2, depth) {
+                self.check_size().map_err(|error| error.in_element(index))?;
+                index += 1;
+                continue;
+            }
             let element = match packed {
-                Some(_) => self.number(field.kind).map(|bits| put_number(&mut self.out.bytes, field.kind, bits)),
+                Some(_) => self.number(field.kind).map(|bits| put_number(&mut self.out, field.kind, bits)),
                 None => self.element(field, depth),
             };
             element.and_then(|()| self.check_size()).map_err(|error| error.in_element(index))?;
@@ -130,6 +148,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn element(&mut self, field: &'static Field, depth: usize) -> Result<(), Fault> {
         if self.parser.peek()? != b'n' {
             return self.value(field, Zero::Written, depth);
@@ -137,13 +156,14 @@ impl Decoder<'_> {
         match field.kind {
             Kind::Message(message) if std::ptr::eq(message, &ANY_VALUE) => {
                 self.parser.null()?;
-                put_bytes_field(&mut self.out.bytes, field.number, &[]);
+                self.out.put_head(field.number, 0);
                 Ok(())
             }
             _ => Err(self.parser.error("null has no meaning in this list: leave it out")),
         }
     }
 
+    #[inline(always)]
     fn value(&mut self, field: &'static Field, zero: Zero, depth: usize) -> Result<(), Fault> {
         // Apart from the scalars, because this is on the stack once for each level.
         let Kind::Message(message) = field.kind else { return self.scalar(field, zero) };
@@ -155,46 +175,56 @@ impl Decoder<'_> {
 
     fn scalar(&mut self, field: &'static Field, zero: Zero) -> Result<(), Fault> {
         match field.kind {
-            Kind::Text => {
-                let text = self.parser.string()?;
-                self.put_bytes(field, &text, zero);
-            }
-            Kind::Hex => {
-                let id = self.hex()?;
-                self.put_bytes(field, &id, zero);
-            }
+            Kind::Text => match self.parser.plain_string() {
+                Some(range) => {
+                    if !range.is_empty() || zero == Zero::Written {
+                        self.out.put_head(field.number, range.len());
+                        self.out.sheet.put_range(self.parser.json(), range);
+                    }
+                }
+                None => {
+                    let text = self.parser.string()?;
+                    put_bytes(&mut self.out, field, text, zero);
+                }
+            },
+            Kind::Hex => self.hex(field, zero)?,
             Kind::Base64 => {
                 let bytes = self.base64()?;
-                self.put_bytes(field, &bytes, zero);
+                put_bytes(&mut self.out, field, &bytes, zero);
             }
             kind => {
                 let bits = self.number(kind)?;
                 if bits != 0 || zero == Zero::Written {
-                    put_tag(&mut self.out.bytes, field.number, wire_type(kind));
-                    put_number(&mut self.out.bytes, kind, bits);
+                    self.out.put_tag(field.number, wire_type(kind));
+                    put_number(&mut self.out, kind, bits);
                 }
             }
         }
         Ok(())
     }
 
-    fn put_bytes(&mut self, field: &Field, bytes: &[u8], zero: Zero) {
-        if !bytes.is_empty() || zero == Zero::Written {
-            put_bytes_field(&mut self.out.bytes, field.number, bytes);
-        }
-    }
-
-    fn hex(&mut self) -> Result<smallvec::SmallVec<[u8; 16]>, Fault> {
+    fn hex(&mut self, field: &Field, zero: Zero) -> Result<(), Fault> {
         self.parser.peek()?;
         let start = self.parser.offset();
         let digits = self.parser.string()?;
         let (pairs, rest) = digits.as_chunks::<2>();
-        let nibble = |digit: u8| char::from(digit).to_digit(16).map(|nibble| nibble as u8);
-        let id = pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect::<Option<_>>();
-        match (id, rest) {
-            (Some(id), []) => Ok(id),
-            (Some(_), _) => Err(JsonError::new(start, "an id of an odd number of digits: write two for each byte")),
-            (None, _) => Err(JsonError::new(start, "an id is hexadecimal digits, not base64 or anything else")),
+        if !digits.is_empty() || zero == Zero::Written {
+            self.out.put_head(field.number, pairs.len());
+        }
+        let mut wrong = 0;
+        for pairs in pairs.chunks(16) {
+            let mut bytes = [0; 16];
+            for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+                let (high, low) = (NIBBLES[usize::from(high)], NIBBLES[usize::from(low)]);
+                wrong |= high | low;
+                *byte = high << 4 | low;
+            }
+            self.out.sheet.block(&bytes, pairs.len());
+        }
+        match rest {
+            _ if wrong > 0xf => Err(JsonError::new(start, "an id is hexadecimal digits, not base64 or anything else")),
+            [] => Ok(()),
+            _ => Err(JsonError::new(start, "an id of an odd number of digits: write two for each byte")),
         }
     }
 
@@ -207,8 +237,8 @@ impl Decoder<'_> {
         self.parser.peek()?;
         let start = self.parser.offset();
         let text = self.parser.string()?;
-        let engine = if memchr::memchr2(b'-', b'_', &text).is_some() { URL } else { PLAIN };
-        engine.decode(&text).map_err(|_| JsonError::new(start, "not base64: bytes are written as base64 text"))
+        let engine = if memchr::memchr2(b'-', b'_', text).is_some() { URL } else { PLAIN };
+        engine.decode(text).map_err(|_| JsonError::new(start, "not base64: bytes are written as base64 text"))
     }
 
     /// The bits of a number of that kind, as [`put_number`] takes them.
@@ -223,12 +253,15 @@ impl Decoder<'_> {
                 .parser
                 .error("an enum is a number in OTLP, without quotes: give the number, not the name"));
         }
+        if let Some(value) = self.parser.plain_integer(max(kind)) {
+            return Ok(if matches!(kind, Kind::Sint32) { value << 1 } else { value });
+        }
         let bits = if next == b'"' {
             let text = self.parser.string()?;
             if matches!(kind, Kind::Double) {
-                quoted_double(&text).map(f64::to_bits)
+                quoted_double(text).map(f64::to_bits)
             } else {
-                integer(&text).and_then(|value| integer_bits(kind, value))
+                integer(text).and_then(|value| integer_bits(kind, value))
             }
         } else {
             let text = self.parser.number()?;
@@ -241,15 +274,49 @@ impl Decoder<'_> {
         bits.map_err(|problem| JsonError::new(start, explain(kind, problem)))
     }
 
+    #[inline(always)]
     fn check_size(&self) -> Result<(), Fault> {
-        if self.out.len() <= self.bytes_max {
-            return Ok(());
-        }
+        if self.out.len() <= self.bytes_max { Ok(()) } else { self.too_large() }
+    }
+
+    #[cold]
+    fn too_large(&self) -> Result<(), Fault> {
         let max = self.bytes_max;
         let mut error =
             self.parser.error(format!("the request is larger than {max} bytes as protobuf: send smaller ones"));
         error.cause = JsonCause::TooLarge;
         Err(error)
+    }
+}
+
+/// The greatest whole number of a kind whose bits on the wire are those that it has anyway, or twice that.
+fn max(kind: Kind) -> u64 {
+    match kind {
+        Kind::Int32 | Kind::Enum | Kind::Sint32 => i32::MAX as u64,
+        Kind::Uint32 | Kind::Fixed32 => u64::from(u32::MAX),
+        Kind::Int64 | Kind::Sfixed64 => i64::MAX as u64,
+        Kind::Double => 0,
+        _ => u64::MAX,
+    }
+}
+
+/// The values of hexadecimal digits; above 15 for other characters.
+const NIBBLES: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut nibble = 0;
+    while nibble < 16 {
+        let digit = b"0123456789abcdef"[nibble];
+        table[digit as usize] = nibble as u8;
+        table[digit.to_ascii_uppercase() as usize] = nibble as u8;
+        nibble += 1;
+    }
+    table
+};
+
+fn put_bytes(out: &mut Frames, field: &Field, bytes: &[u8], zero: Zero) {
+    if !bytes.is_empty() || zero == Zero::Written {
+        out.put_head(field.number, bytes.len());
+        out.sheet.put_slice(bytes);
     }
 }
 
@@ -291,11 +358,11 @@ fn wire_type(kind: Kind) -> u8 {
     }
 }
 
-/// Appends a number without its tag.
-fn put_number(out: &mut Vec<u8>, kind: Kind, bits: u64) {
+/// Writes a number without its tag.
+fn put_number(out: &mut Frames, kind: Kind, bits: u64) {
     match wire_type(kind) {
-        1 => out.extend_from_slice(&bits.to_le_bytes()),
-        5 => out.extend_from_slice(&(bits as u32).to_le_bytes()),
-        _ => put_varint(out, bits),
+        1 => out.sheet.put(&bits.to_le_bytes()),
+        5 => out.sheet.put(&(bits as u32).to_le_bytes()),
+        _ => out.sheet.put_varint(bits),
     }
 }

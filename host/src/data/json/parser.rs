@@ -4,8 +4,10 @@
 //! are skipped, which are bounded here.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::error::{Fault, JsonError};
+use super::words::{eight_digits, low_bytes, next_special, word};
 
 /// How deep a value may nest that belongs to an unknown name.
 const SKIPPED_DEPTH_MAX: usize = 128;
@@ -15,12 +17,19 @@ const SKIPPED_DEPTH_MAX: usize = 128;
 pub struct Parser<'a> {
     json: &'a [u8],
     at: usize,
+    /// The last string that had escapes, without them.
+    unescaped: Vec<u8>,
 }
 
 impl<'a> Parser<'a> {
     /// At the start of a text, which must be UTF-8.
     pub fn new(json: &'a [u8]) -> Parser<'a> {
-        Parser { json, at: 0 }
+        Parser { json, at: 0, unescaped: Vec::new() }
+    }
+
+    /// The text.
+    pub fn json(&self) -> &'a [u8] {
+        self.json
     }
 
     /// Offset of the next byte.
@@ -28,13 +37,49 @@ impl<'a> Parser<'a> {
         self.at
     }
 
+    /// Goes back to an offset at which it was.
+    pub fn back_to(&mut self, offset: usize) {
+        self.at = offset;
+    }
+
+    /// Whether this text is next, which is consumed then.
+    #[inline(always)]
+    pub fn starts_with(&mut self, text: &[u8]) -> bool {
+        let found = self.json.get(self.at..).is_some_and(|rest| rest.starts_with(text));
+        if found {
+            self.at += text.len();
+        }
+        found
+    }
+
+    /// Consumes this text, if it is next.
+    #[inline(always)]
+    pub fn literal<const N: usize>(&mut self, text: &[u8; N]) -> Option<()> {
+        let found = self.json.get(self.at..)?.first_chunk::<N>()?;
+        if found != text {
+            return None;
+        }
+        self.at += N;
+        Some(())
+    }
+
     /// An error at the next byte.
+    #[cold]
     pub fn error(&self, what: impl Into<Cow<'static, str>>) -> Fault {
         JsonError::new(self.at, what)
     }
 
     /// The next byte that is not white space, which is not consumed.
+    #[inline(always)]
     pub fn peek(&mut self) -> Result<u8, Fault> {
+        match self.json.get(self.at) {
+            Some(&byte) if byte > b' ' => Ok(byte),
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Result<u8, Fault> {
         self.skip_space().ok_or_else(|| self.error("the document ends here, in the middle of a value: send all of it"))
     }
 
@@ -57,10 +102,13 @@ impl<'a> Parser<'a> {
     }
 
     /// Consumes the opening byte of an object or list.
+    #[inline(always)]
     pub fn open(&mut self, byte: u8) -> Result<(), Fault> {
         if self.peek()? != byte {
-            let needed = if byte == b'{' { "an object {…}" } else { "a list […]" };
-            return Err(self.error(format!("{needed} is needed here")));
+            return Err(self.error(match byte {
+                b'{' => "an object {…} is needed here",
+                _ => "a list […] is needed here",
+            }));
         }
         self.at += 1;
         Ok(())
@@ -68,6 +116,7 @@ impl<'a> Parser<'a> {
 
     /// Whether another element or member follows; consumes the comma before it, or the closing byte. `first`
     /// begins as true.
+    #[inline(always)]
     pub fn more(&mut self, close: u8, first: &mut bool) -> Result<bool, Fault> {
         let next = self.peek()?;
         if next == close {
@@ -76,7 +125,10 @@ impl<'a> Parser<'a> {
         }
         if !std::mem::take(first) {
             if next != b',' {
-                return Err(self.error(format!("a comma or {:?} is needed here", char::from(close))));
+                return Err(self.error(match close {
+                    b'}' => "a comma or '}' is needed here",
+                    _ => "a comma or ']' is needed here",
+                }));
             }
             self.at += 1;
             if self.peek()? == close {
@@ -86,23 +138,35 @@ impl<'a> Parser<'a> {
         Ok(true)
     }
 
-    /// The name of the next member of an object, or none at the object's end.
-    pub fn member(&mut self, first: &mut bool) -> Result<Option<Cow<'a, [u8]>>, Fault> {
+    /// The name of the next member of an object, or none at the object's end; before it its first eight bytes as a
+    /// [`word`].
+    #[inline(always)]
+    pub fn member(&mut self, first: &mut bool) -> Result<Option<(u64, &[u8])>, Fault> {
         if !self.more(b'}', first)? {
             return Ok(None);
         }
         if self.peek()? != b'"' {
             return Err(self.error("a name in double quotes is needed here"));
         }
-        let name = self.string()?;
+        let plain = self.plain_string();
+        if plain.is_none() {
+            self.unescape()?;
+        }
         if self.peek()? != b':' {
             return Err(self.error("a colon is needed after a name"));
         }
         self.at += 1;
-        Ok(Some(name))
+        let (text, from) = match &plain {
+            Some(range) => (self.json, range.start),
+            None => (self.unescaped.as_slice(), 0),
+        };
+        let head = word(text, from);
+        let name = self.content(plain);
+        Ok(Some((head & low_bytes(name.len()), name)))
     }
 
     /// Consumes `null`, if it is next.
+    #[inline(always)]
     pub fn null(&mut self) -> Result<bool, Fault> {
         if self.peek()? != b'n' {
             return Ok(false);
@@ -128,38 +192,70 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Consumes a string; the answer is its content, copied only if it has escapes.
-    pub fn string(&mut self) -> Result<Cow<'a, [u8]>, Fault> {
+    /// Consumes a string; the answer is its content.
+    #[inline(always)]
+    pub fn string(&mut self) -> Result<&[u8], Fault> {
+        let plain = self.plain_string();
+        if plain.is_none() {
+            self.unescape()?;
+        }
+        Ok(self.content(plain))
+    }
+
+    /// What a string says that was plain or else was the last one that was not.
+    #[inline(always)]
+    fn content(&self, plain: Option<Range<usize>>) -> &[u8] {
+        match plain {
+            Some(range) => self.json.get(range).unwrap_or_default(),
+            None => &self.unescaped,
+        }
+    }
+
+    /// Consumes a string that begins here and has no escape, as most strings; the answer is where its content lies.
+    #[inline(always)]
+    pub fn plain_string(&mut self) -> Option<Range<usize>> {
+        if self.json.get(self.at) != Some(&b'"') {
+            return None;
+        }
+        let from = self.at + 1;
+        let to = next_special(self.json, from);
+        if self.json.get(to) != Some(&b'"') {
+            return None;
+        }
+        self.at = to + 1;
+        Some(from..to)
+    }
+
+    /// Consumes any string; its content is in `unescaped` then.
+    #[inline(never)]
+    fn unescape(&mut self) -> Result<(), Fault> {
         if self.peek()? != b'"' {
             return Err(self.error("a text in double quotes is needed here"));
         }
         self.at += 1;
-        let plain = self.run()?;
-        if self.json.get(self.at) == Some(&b'"') {
-            self.at += 1;
-            return Ok(Cow::Borrowed(plain));
-        }
-        let mut content = plain.to_vec();
+        let mut content = std::mem::take(&mut self.unescaped);
+        content.clear();
         loop {
-            self.escape(&mut content)?;
             content.extend_from_slice(self.run()?);
             if self.json.get(self.at) == Some(&b'"') {
                 self.at += 1;
-                return Ok(Cow::Owned(content));
+                self.unescaped = content;
+                return Ok(());
             }
+            self.escape(&mut content)?;
         }
     }
 
     /// The characters of a string up to its end or the next backslash.
     fn run(&mut self) -> Result<&'a [u8], Fault> {
-        let rest = self.json.get(self.at..).unwrap_or_default();
-        let Some(length) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') else {
+        let end = next_special(self.json, self.at);
+        let Some(&special) = self.json.get(end) else {
             return Err(self.error("a text begins or goes on here that does not end: close the quotes"));
         };
-        let (run, rest) = rest.split_at(length);
-        self.at += length;
-        match rest.first() {
-            Some(b'"' | b'\\') => Ok(run),
+        let run = self.json.get(self.at..end).unwrap_or_default();
+        self.at = end;
+        match special {
+            b'"' | b'\\' => Ok(run),
             _ => Err(self.error("a control character in a text: escape it, as in \\n or \\u0000")),
         }
     }
@@ -222,6 +318,38 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Consumes a whole number in its usual form, digits without a sign, in quotes or not, if it is not above `max`.
+    #[inline(always)]
+    pub fn plain_integer(&mut self, max: u64) -> Option<u64> {
+        let quotes = usize::from(self.json.get(self.at) == Some(&b'"'));
+        let from = self.at + quotes;
+        let (mut value, mut to) = (0u64, from);
+        // Of up to 19 digits each number is below 2^64.
+        while let Some(digits) = eight_digits(word(self.json, to))
+            && to - from < 16
+        {
+            value = value * 100_000_000 + digits;
+            to += 8;
+        }
+        while let Some(digit @ 0..=9) = self.json.get(to).map(|byte| byte.wrapping_sub(b'0'))
+            && to - from < 19
+        {
+            value = value * 10 + u64::from(digit);
+            to += 1;
+        }
+        let ends = match self.json.get(to) {
+            Some(b'"') => quotes == 1,
+            Some(b',' | b'}' | b']') => quotes == 0,
+            _ => false,
+        };
+        let starts = to - from == 1 || to > from && self.json.get(from) != Some(&b'0');
+        if !ends || !starts || value > max {
+            return None;
+        }
+        self.at = to + quotes;
+        Some(value)
+    }
+
     /// Consumes any value and forgets it; `depth` is how deep it lies within what is skipped.
     pub fn skip(&mut self, depth: usize) -> Result<(), Fault> {
         let next = self.peek()?;
@@ -244,7 +372,7 @@ impl<'a> Parser<'a> {
                 }
                 Ok(())
             }
-            b'"' => self.string().map(drop),
+            b'"' => self.string().map(|_| ()),
             b'-' | b'0'..=b'9' => self.number().map(drop),
             b't' => self.word("true"),
             b'f' => self.word("false"),
