@@ -307,6 +307,24 @@ mod tests {
     }
 
     #[test]
+    fn a_short_field_is_the_field_that_it_is() {
+        let mut long = vec![0x0a, 0x80, 0x01];
+        long.resize(3 + 128, 7);
+        // A tag of two bytes, another wire type, a length that lies, number 0, nothing.
+        for other in [&long[..], &[0x82, 0x01, 1, 7], &[0x08, 1], &[0x0a, 3, 1], &[0x02, 1, 7], &[0x0a], &[]] {
+            let mut reader = Reader::new(other);
+            assert_eq!((reader.short_field(), reader.offset()), (None, 0), "{other:?}");
+        }
+        let bytes = [0x08, 5, 0x7a, 2, 1, 2, 0x12, 0];
+        let (mut reader, mut model) = (Reader::within(&bytes, 2..8), Reader::within(&bytes, 2..8));
+        while let Some(short) = reader.short_field() {
+            let field = model.field().unwrap().unwrap();
+            assert_eq!(short, (field.number, field.start, field.content().unwrap()));
+        }
+        assert_eq!(reader.offset(), 8);
+    }
+
+    #[test]
     fn groups_are_skipped_to_their_end() {
         // group 5 { 1: varint 7, group 6 {} } then field 1
         let bytes = [0x2b, 0x08, 7, 0x33, 0x34, 0x2c, 0x08, 1];

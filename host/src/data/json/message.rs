@@ -143,9 +143,9 @@ impl Field {
         Field { name, number, kind, label, key, key_len: at + 4, head }
     }
 
-    /// `,"name":`, or without the comma if it is the first of its object.
+    /// `"name":`.
     #[inline(always)]
-    pub fn key(&self, first: bool) -> &[u8] {
-        self.key.get(usize::from(first)..self.key_len).unwrap_or_default()
+    pub fn key(&self) -> &[u8] {
+        self.key.get(1..self.key_len).unwrap_or_default()
     }
 }

@@ -3,14 +3,17 @@
 //! The text was checked to be UTF-8 before. Whoever calls keeps the nesting bounded, except within values that
 //! are skipped, which are bounded here.
 
+mod string;
+
 use std::borrow::Cow;
-use std::ops::Range;
 
 use super::error::{Fault, JsonError};
-use super::words::{eight_digits, low_bytes, next_special, word};
+use super::words::{eight_digits, first, low_bytes, word};
 
 /// How deep a value may nest that belongs to an unknown name.
 const SKIPPED_DEPTH_MAX: usize = 128;
+
+const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
 
 /// A place in a JSON text.
 #[derive(Debug)]
@@ -92,13 +95,15 @@ impl<'a> Parser<'a> {
     }
 
     fn skip_space(&mut self) -> Option<u8> {
-        while let Some(&byte) = self.json.get(self.at) {
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-                return Some(byte);
+        loop {
+            // An indentation is most of what there is to skip.
+            let spaces = first(word(self.json, self.at) ^ SPACES);
+            self.at += spaces;
+            match self.json.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += usize::from(spaces < 8),
+                next => return next.copied(),
             }
-            self.at += 1;
         }
-        None
     }
 
     /// Consumes the opening byte of an object or list.
@@ -138,13 +143,10 @@ impl<'a> Parser<'a> {
         Ok(true)
     }
 
-    /// The name of the next member of an object, or none at the object's end; before it its first eight bytes as a
-    /// [`word`].
+    /// Consumes the name of a member and the colon behind it. The answer is its first eight bytes as a [`word`], and all
+    /// of it.
     #[inline(always)]
-    pub fn member(&mut self, first: &mut bool) -> Result<Option<(u64, &[u8])>, Fault> {
-        if !self.more(b'}', first)? {
-            return Ok(None);
-        }
+    pub fn name(&mut self) -> Result<(u64, &[u8]), Fault> {
         if self.peek()? != b'"' {
             return Err(self.error("a name in double quotes is needed here"));
         }
@@ -156,13 +158,12 @@ impl<'a> Parser<'a> {
             return Err(self.error("a colon is needed after a name"));
         }
         self.at += 1;
-        let (text, from) = match &plain {
-            Some(range) => (self.json, range.start),
-            None => (self.unescaped.as_slice(), 0),
+        let head = match &plain {
+            Some(range) => word(self.json, range.start),
+            None => word(&self.unescaped, 0),
         };
-        let head = word(text, from);
         let name = self.content(plain);
-        Ok(Some((head & low_bytes(name.len()), name)))
+        Ok((head & low_bytes(name.len()), name))
     }
 
     /// Consumes `null`, if it is next.
@@ -190,119 +191,6 @@ impl<'a> Parser<'a> {
         }
         self.at += word.len();
         Ok(())
-    }
-
-    /// Consumes a string; the answer is its content.
-    #[inline(always)]
-    pub fn string(&mut self) -> Result<&[u8], Fault> {
-        let plain = self.plain_string();
-        if plain.is_none() {
-            self.unescape()?;
-        }
-        Ok(self.content(plain))
-    }
-
-    /// What a string says that was plain or else was the last one that was not.
-    #[inline(always)]
-    fn content(&self, plain: Option<Range<usize>>) -> &[u8] {
-        match plain {
-            Some(range) => self.json.get(range).unwrap_or_default(),
-            None => &self.unescaped,
-        }
-    }
-
-    /// Consumes a string that begins here and has no escape, as most strings; the answer is where its content lies.
-    #[inline(always)]
-    pub fn plain_string(&mut self) -> Option<Range<usize>> {
-        if self.json.get(self.at) != Some(&b'"') {
-            return None;
-        }
-        let from = self.at + 1;
-        let to = next_special(self.json, from);
-        if self.json.get(to) != Some(&b'"') {
-            return None;
-        }
-        self.at = to + 1;
-        Some(from..to)
-    }
-
-    /// Consumes any string; its content is in `unescaped` then.
-    #[inline(never)]
-    fn unescape(&mut self) -> Result<(), Fault> {
-        if self.peek()? != b'"' {
-            return Err(self.error("a text in double quotes is needed here"));
-        }
-        self.at += 1;
-        let mut content = std::mem::take(&mut self.unescaped);
-        content.clear();
-        loop {
-            content.extend_from_slice(self.run()?);
-            if self.json.get(self.at) == Some(&b'"') {
-                self.at += 1;
-                self.unescaped = content;
-                return Ok(());
-            }
-            self.escape(&mut content)?;
-        }
-    }
-
-    /// The characters of a string up to its end or the next backslash.
-    fn run(&mut self) -> Result<&'a [u8], Fault> {
-        let end = next_special(self.json, self.at);
-        let Some(&special) = self.json.get(end) else {
-            return Err(self.error("a text begins or goes on here that does not end: close the quotes"));
-        };
-        let run = self.json.get(self.at..end).unwrap_or_default();
-        self.at = end;
-        match special {
-            b'"' | b'\\' => Ok(run),
-            _ => Err(self.error("a control character in a text: escape it, as in \\n or \\u0000")),
-        }
-    }
-
-    /// Consumes one escape, which begins at the next byte.
-    fn escape(&mut self, content: &mut Vec<u8>) -> Result<(), Fault> {
-        let plain = match self.json.get(self.at + 1) {
-            Some(b'u') => return self.unicode_escape(content),
-            Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
-            Some(b'b') => 8,
-            Some(b'f') => 12,
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            _ => return Err(self.error("no such escape in JSON: a backslash itself is written \\\\")),
-        };
-        content.push(plain);
-        self.at += 2;
-        Ok(())
-    }
-
-    fn unicode_escape(&mut self, content: &mut Vec<u8>) -> Result<(), Fault> {
-        let first = self.unicode_unit(self.at)?;
-        let (code, length) = match first {
-            0xd800..=0xdbff => match self.unicode_unit(self.at + 6) {
-                Ok(second @ 0xdc00..=0xdfff) => (0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00), 12),
-                _ => (first, 6),
-            },
-            _ => (first, 6),
-        };
-        let Some(character) = char::from_u32(code) else {
-            return Err(self.error("half of a surrogate pair, which is no character: send both halves or neither"));
-        };
-        content.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        self.at += length;
-        Ok(())
-    }
-
-    fn unicode_unit(&self, at: usize) -> Result<u32, Fault> {
-        let digits = match self.json.get(at..at + 6) {
-            Some([b'\\', b'u', digits @ ..]) => digits,
-            _ => return Err(self.error("\\u needs four hexadecimal digits")),
-        };
-        digits.iter().try_fold(0, |unit, &digit| match char::from(digit).to_digit(16) {
-            Some(digit) => Ok(unit << 4 | digit),
-            None => Err(self.error("\\u needs four hexadecimal digits")),
-        })
     }
 
     /// Consumes a number; the answer is its text.
@@ -360,7 +248,8 @@ impl<'a> Parser<'a> {
         match next {
             b'{' => {
                 self.at += 1;
-                while self.member(&mut first)?.is_some() {
+                while self.more(b'}', &mut first)? {
+                    self.name()?;
                     self.skip(depth + 1)?;
                 }
                 Ok(())
@@ -383,27 +272,29 @@ impl<'a> Parser<'a> {
 
 /// How many bytes of `text` are a number as JSON writes it, if it begins with one.
 pub fn number_length(text: &[u8]) -> Option<usize> {
-    let digits = |from: usize| text.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
-    let mut at = usize::from(text.first() == Some(&b'-'));
-    match (text.get(at), digits(at)) {
-        (_, 0) => return None,
-        (Some(b'0'), _) => at += 1,
-        (_, many) => at += many,
-    }
+    let whole = usize::from(text.first() == Some(&b'-'));
+    let mut at = match text.get(whole) {
+        // No digit follows a zero.
+        Some(b'0') => whole + 1,
+        _ => digits(text, whole)?,
+    };
     if text.get(at) == Some(&b'.') {
-        match digits(at + 1) {
-            0 => return None,
-            many => at += 1 + many,
-        }
+        at = digits(text, at + 1)?;
     }
     if matches!(text.get(at), Some(b'e' | b'E')) {
         let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        match digits(at + 1 + sign) {
-            0 => return None,
-            many => at += 1 + sign + many,
-        }
+        at = digits(text, at + 1 + sign)?;
     }
     Some(at)
+}
+
+/// Where the digits end that begin at `from`, if there are any.
+fn digits(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while text.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    (at > from).then_some(at)
 }
 
 #[cfg(test)]
@@ -420,13 +311,5 @@ mod tests {
         }
         assert_eq!(number_length(b"007"), Some(1));
         assert_eq!(number_length(b"0x10"), Some(1));
-    }
-
-    #[test]
-    fn escapes_become_their_characters() {
-        let text = br#" "a\"\\\/\b\f\n\r\t\u0041\u00e9\u20ac\ud83d\ude00z" "#;
-        let mut parser = Parser::new(text);
-        assert_eq!(parser.string().unwrap(), "a\"\\/\u{8}\u{c}\n\r\tAé€😀z".as_bytes());
-        parser.end().unwrap();
     }
 }

@@ -17,10 +17,13 @@ const INT_VALUE: u8 = 3 << 3;
 const LENGTH_MAX: usize = 127;
 
 impl Decoder<'_> {
-    /// Consumes an element of a list of `KeyValue`s with that tag, if it is of that form; else nothing is consumed.
-    pub(super) fn attribute(&mut self, tag: u8, depth: usize) -> bool {
+    /// Consumes an element of the list of `KeyValue`s that has that field number, if it is of that form; else nothing is
+    /// consumed.
+    pub(super) fn attribute(&mut self, number: u32, depth: usize) -> bool {
         let start = self.parser.offset();
-        let taken = depth <= self.depth_max && self.try_attribute(tag).is_some();
+        // No list of attributes has a number above 15, for which the tag would be longer.
+        let tag = u8::try_from(number << 3 | 2).ok().filter(|tag| *tag < 0x80 && depth <= self.depth_max);
+        let taken = tag.and_then(|tag| self.try_attribute(tag)).is_some();
         if !taken {
             self.parser.back_to(start);
         }
