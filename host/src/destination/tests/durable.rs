@@ -63,7 +63,7 @@ async fn f53_what_cannot_be_delivered_stays_for_the_next_start_and_nobody_waits_
     let begun = Instant::now();
     let end = End { deadline: begun + LONG, manner: Manner::Deliver };
     let left = destination.drain(end).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
     assert_eq!((left.records, left.dir), (20, folder.path().join("queue")));
     assert_eq!((account(&metrics), queued(&metrics)), (Account::default(), (0, 0)));
     drop(destination);
@@ -105,7 +105,7 @@ async fn an_end_does_not_wait_for_a_peer_that_says_nothing() {
     let begun = Instant::now();
     let end = End { deadline: begun + LONG, manner: Manner::Deliver };
     assert_eq!(destination.drain(end).await.unwrap().records, 2);
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
