@@ -9,7 +9,7 @@ use sluicebox::data::Signal;
 use tonic::Status;
 
 use crate::client::GrpcClient;
-use crate::harness::{Sluicebox, free_address, spans};
+use crate::harness::{Sluicebox, eventually, free_address, spans};
 use crate::peer::{Mood, Peer};
 use crate::requests::encoded_spans;
 
@@ -226,9 +226,12 @@ async fn f54_a_second_sigterm_ends_at_once_with_a_failure() {
     client.export(Signal::Traces, encoded_spans("a", 5)).await.unwrap();
     sluicebox.signal("TERM");
     sluicebox.wait_for_log("told to end");
-    let answer = reqwest::get(format!("{}/readyz", sluicebox.admin())).await.unwrap();
-    assert_eq!(answer.status(), 503, "ready while draining");
-    assert!(answer.text().await.unwrap().contains("draining"));
+    // The log has it a moment before.
+    let reasons = eventually("a process that is not ready", async || {
+        let answer = reqwest::get(format!("{}/readyz", sluicebox.admin())).await.unwrap();
+        if answer.status() == 503 { Ok(answer.text().await.unwrap()) } else { Err("ready while draining".to_owned()) }
+    });
+    assert!(reasons.await.contains("draining"));
     // Signals within a moment count as one.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     sluicebox.signal("TERM");
