@@ -230,7 +230,7 @@ async fn a_dead_letter_file_that_takes_nothing_leaves_it_in_the_durable_queue() 
 async fn f24_a_full_durable_queue_refuses_and_takes_again() {
     let folder = tempfile::tempdir().unwrap();
     // So often that the queue is full before the peer takes anything, however slow the disk.
-    let peer = Peer::grpc(unavailable(150)).await;
+    let peer = Peer::grpc(unavailable(1000)).await;
     let metrics = Metrics::default();
     let mut spec = durable(client(&peer.url), folder.path());
     if let QueueSpec::Durable(durable) = &mut spec.queue {

@@ -89,6 +89,14 @@ async fn the_accounting_law_holds_whatever_the_peer_does() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+    // On this thread nothing is taken from the queue meanwhile, so it fills.
+    loop {
+        let payload = spans(&["a", "b", "c", "d"]);
+        offered += payload.records;
+        if destination.offer(0, payload).is_err() {
+            break;
+        }
+    }
     eventually(|| {
         let Account { sent, rejected, .. } = account(&metrics);
         sent > 0 && rejected > 0 && dropped(&metrics, "too_large") > 0 && dropped(&metrics, "refused_by_peer") > 0
