@@ -15,7 +15,7 @@ use sluicebox::data::json::{self, JsonLimits};
 use sluicebox::data::splice::splice;
 use sluicebox::data::walk::{Limits, walk};
 use sluicebox::data::{Payload, Signal};
-use sluicebox::exporter::compress::compress;
+use sluicebox::exporter::compress::{Choice, Packer};
 use sluicebox::queue::frame::Head;
 use sluicebox::receiver::answer::export_response;
 use sluicebox::receiver::inflate::Coding;
@@ -107,7 +107,8 @@ fn inflated(coding: Coding, body: Bytes) -> Work {
 
 fn compressed(bytes: Bytes, compression: Compression) -> Work {
     let (runtime, chunks) = (runtime(), [bytes]);
-    Box::new(move || drop(black_box(runtime.block_on(compress(compression, 5, black_box(&chunks))))))
+    let packer = Packer::new(Choice::Fixed(compression.into()));
+    Box::new(move || drop(black_box(runtime.block_on(packer.pack(5, black_box(&chunks))))))
 }
 
 fn framed(bytes: Bytes) -> Work {

@@ -19,7 +19,7 @@ use sluicebox::data::json::{self, JsonLimits};
 use sluicebox::data::splice::splice;
 use sluicebox::data::walk::{Limits, walk};
 use sluicebox::data::{Payload, Signal};
-use sluicebox::exporter::compress::compress;
+use sluicebox::exporter::compress::{Choice, Packer};
 use sluicebox::plugin::Engine;
 use sluicebox::queue::frame::Head;
 use sluicebox::receiver::answer::export_response;
@@ -139,8 +139,8 @@ fn compression(criterion: &mut Criterion) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     for (name, compression) in [("compress/gzip", Compression::Gzip), ("compress/zstd", Compression::Zstd)] {
         on_each_size(criterion, name, |bencher, bytes| {
-            let chunks = [bytes.clone()];
-            bencher.iter(|| runtime.block_on(compress(compression, 5, black_box(&chunks))));
+            let (packer, chunks) = (Packer::new(Choice::Fixed(compression.into())), [bytes.clone()]);
+            bencher.iter(|| runtime.block_on(packer.pack(5, black_box(&chunks))));
         });
     }
 }
