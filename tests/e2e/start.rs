@@ -10,6 +10,7 @@ use tonic::Status;
 
 use crate::client::GrpcClient;
 use crate::harness::{Sluicebox, eventually, free_address, spans};
+use crate::overload::process_bytes;
 use crate::peer::{Mood, Peer};
 use crate::requests::encoded_spans;
 
@@ -38,6 +39,23 @@ fn assert_says(said: &str, parts: &[&str]) {
     for part in parts {
         assert!(said.contains(part), "`{part}` is missing in: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compiling_plugins_leaves_nothing_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let stages = "{ drop-probes: { plugin: drop, config: { span.name: probe } }, redact: {}, sample: { config: { rate: 0.5 } } }";
+    let text = PIPELINE
+        .replace("[drop-probes]", "[drop-probes, redact, sample]")
+        .replace("  drop-probes: { plugin: drop, limits: { deadline: 5s }, config: { span.name: probe } }\n", "")
+        .replace("processors:\n", &format!("processors: {stages}\n"));
+    fs::write(folder.path().join("pipeline.yaml"), text).unwrap();
+    let sluicebox = Sluicebox::spawn_with(folder, &["pipeline.yaml"], &[("SLUICEBOX_CACHE_DIR", "none")]);
+    sluicebox.wait_for_log("metrics and status on ");
+    // Compiled here, the three would have taken it beyond that; its code and theirs are half of it.
+    let peak = process_bytes(&sluicebox, "VmHWM:");
+    assert!(peak < 64 << 20, "{} MiB", peak >> 20);
+    sluicebox.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

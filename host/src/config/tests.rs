@@ -97,6 +97,7 @@ service:
     assert_eq!(spec.processors["built"].plugin, PluginSource::Crate(folder.path().join("crate")));
     let http = &spec.exporters["otlp_http"];
     assert_eq!((&http.queue, http.batch.min_records), (&QueueSpec::None, 100), "the default gives way to the limit");
+    assert_eq!(http.batch.timeout, Duration::from_millis(5), "a client waits");
     let TargetSpec::OtlpHttp(target) = &http.target else { panic!() };
     assert_eq!((target.encoding, target.client.headers["x-key"].expose()), (Encoding::Json, "1.10"));
     let TargetSpec::File(file) = &spec.exporters["file/a"].target else { panic!() };

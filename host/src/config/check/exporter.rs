@@ -63,8 +63,8 @@ fn with<T: Delivered + serde::de::DeserializeOwned>(
     let on_exhausted = exhausted::on_exhausted(report, spot, retry.on_exhausted, &queue, dead_letter.is_some());
     Some(ExporterSpec {
         target,
+        batch: delivery::batch(report, &spot.key("batch"), batch, &queue),
         queue,
-        batch: delivery::batch(report, &spot.key("batch"), batch),
         retry: delivery::retry(report, &spot.key("retry_on_failure"), retry, on_exhausted),
         dead_letter,
     })
