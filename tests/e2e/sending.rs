@@ -1,5 +1,6 @@
 //! Sending: what the exporters do when backends and the network between fail.
 
+mod compression;
 mod endpoints;
 mod form;
 mod http_backend;

@@ -190,6 +190,7 @@ async fn status_tells_what_runs() {
           "queue_records": 3,
           "capacity": 1024,
           "recovered_records": 0,
+          "compression": null,
           "endpoints": []
         }
       ],

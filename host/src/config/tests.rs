@@ -133,7 +133,7 @@ fn merge_keys_and_anchors_work() {
     let text = "exporters:\n  otlp/a: &a { timeout: 3s, compression: gzip }\n  otlp/b: { <<: *a, timeout: 4s }\n";
     let spec = load_text(&format!("{}{text}", HEAD.replace("[x]", "[otlp/a, otlp/b]")), &[]).unwrap().spec;
     let TargetSpec::OtlpGrpc(b) = &spec.exporters["otlp/b"].target else { panic!() };
-    assert_eq!((b.timeout, b.compression), (Duration::from_secs(4), Compression::Gzip));
+    assert_eq!((b.timeout, b.compression.clone()), (Duration::from_secs(4), Compression::Gzip.into()));
 }
 
 #[test]

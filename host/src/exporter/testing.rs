@@ -252,7 +252,7 @@ impl Peer<HttpReply> {
 pub fn client(endpoint: &str) -> OtlpClientSpec {
     OtlpClientSpec {
         endpoint: endpoint.to_owned(),
-        compression: Compression::None,
+        compression: Compression::None.into(),
         headers: BTreeMap::new(),
         timeout: Duration::from_secs(60),
         tls: TlsClientSpec::default(),

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::*;
-use crate::config::spec::RotationSpec;
+use crate::config::spec::{Compression, RotationSpec};
 use crate::data::json::JsonLimits;
 use crate::exporter::testing::{names, spans};
 
