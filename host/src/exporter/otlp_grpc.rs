@@ -134,7 +134,7 @@ impl OtlpGrpc {
 
 /// The merged request as it is: concatenated requests are one (protobuf, "Last One Wins" and repeated fields).
 fn plain(requests: &[Bytes]) -> Result<Frames, Failure> {
-    Ok(Frames::joined(&prefix(0, requests.iter().map(Bytes::len).sum())?, requests))
+    Ok(Frames::headed(&prefix(0, requests.iter().map(Bytes::len).sum())?, requests))
 }
 
 /// What a status means, and whether it is about the credential or may be about the compression.

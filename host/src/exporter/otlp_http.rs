@@ -77,7 +77,7 @@ impl OtlpHttp {
             Some(Packed { bytes, codec }) => {
                 Ok(Frames::packed(bytes.into(), codec, self.packer.may_change().then_some(body)))
             }
-            None => Ok(Frames::joined(&[], body)),
+            None => Ok(Frames::new(body.iter().cloned())),
         }
     }
 
@@ -98,7 +98,7 @@ impl OtlpHttp {
         let result = self.send(signal, frames, pass.clone()).await;
         match (result, frames.instead()) {
             (Err(Setback::Unread(_)), Some((codec, body))) => {
-                let outcome = self.send(signal, &Frames::joined(&[], body), pass).await?;
+                let outcome = self.send(signal, &Frames::new(body.iter().cloned()), pass).await?;
                 self.packer.refused(codec);
                 Ok(outcome)
             }
