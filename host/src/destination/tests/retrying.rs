@@ -81,7 +81,8 @@ async fn f34_a_peer_that_hangs_is_given_up_after_the_timeout() {
 
 #[tokio::test]
 async fn e13_connecting_is_retried_until_the_peer_is_there() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // No other test gets its port meanwhile: all of them are on another loopback address.
+    let listener = tokio::net::TcpListener::bind("127.13.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let metrics = Metrics::default();
