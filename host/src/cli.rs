@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::plugin::compiler;
 use crate::telemetry::logging::{self, LogFormat, LogOptions};
 
 /// `-V` prints the first line, `--version` all of it.
@@ -72,6 +73,9 @@ enum Verb {
     Queue(queue::Queue),
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Compile the WebAssembly at standard input; `run` starts it
+    #[command(name = compiler::VERB, hide = true)]
+    CompilePlugin,
 }
 
 /// How a verb ended that did what it was asked to.
@@ -108,6 +112,10 @@ impl Cli {
             Verb::Plugin(plugin) => plugin.run(),
             Verb::Queue(queue) => queue.run(),
             Verb::Bench(bench) => bench.run(),
+            Verb::CompilePlugin => {
+                compiler::compile(std::io::stdin().lock(), std::io::stdout().lock())?;
+                Ok(Outcome::Done)
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod api;
 mod breaker;
 pub mod build;
 pub mod cache;
+pub mod compiler;
 pub mod component;
 mod empty_wasi;
 pub mod engine;
@@ -40,6 +41,7 @@ mod ticker;
 pub mod toolchain;
 
 pub use cache::CodeCache;
+pub use compiler::Compiler;
 pub use component::{Digest, LoadError, Plugin};
 pub use engine::{Engine, EngineError};
 pub use fault::Fault;

@@ -16,6 +16,7 @@
 //! come again; every buffer of telemetry has a lease of the account of memory before it grows, see [`admission`].
 
 pub mod admission;
+mod ahead;
 pub mod answer;
 pub mod body;
 mod connection;

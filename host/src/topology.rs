@@ -41,7 +41,7 @@ use crate::config::spec::ServiceSpec;
 use crate::config::{self, Loaded, Problems};
 use crate::gate::{Alpn, Gate};
 use crate::memory::Memory;
-use crate::plugin::PluginMetrics;
+use crate::plugin::{Compiler, PluginMetrics};
 use crate::telemetry::metrics::Metrics;
 
 /// Signals within this time are one.
@@ -52,6 +52,8 @@ const ONE_MOMENT: Duration = Duration::from_millis(200);
 pub struct RunOptions {
     /// Pipeline files, or folders of them.
     pub paths: Vec<PathBuf>,
+    /// Who compiles plugins.
+    pub compiler: Compiler,
 }
 
 /// Reads pipeline files with the process's environment.
@@ -64,7 +66,8 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Problems> {
 /// # Errors
 /// Every problem that was found.
 pub async fn validate(loaded: &Loaded) -> anyhow::Result<Result<Generation, Problems>> {
-    let workshop = Workshop::new(Metrics::default(), PluginMetrics::default(), Audit::default())?.only_checking();
+    let (metrics, plugin_metrics) = (Metrics::default(), PluginMetrics::default());
+    let workshop = Workshop::new(metrics, plugin_metrics, Audit::default(), Compiler::Here)?.only_checking();
     let generation = workshop.generation(&loaded.spec, 1, 1).await;
     if let Ok(generation) = &generation {
         receivers::gates(generation, &workshop.metrics)?;
@@ -91,7 +94,7 @@ pub async fn run(options: RunOptions, loaded: Loaded) -> anyhow::Result<()> {
     let shutdown_timeout = loaded.spec.service.shutdown_timeout;
     let endpoint = loaded.spec.service.admin_endpoint.clone();
     let gate = admin_gate(&loaded.spec.service, &metrics)?;
-    let workshop = Workshop::new(metrics, plugin_metrics, audit)?;
+    let workshop = Workshop::new(metrics, plugin_metrics, audit, options.compiler)?;
     let mut signals = Signals::new()?;
     let watch = reload::Watch::start(&options.paths, &loaded);
     // Before anything is taken from clients: what was taken would be lost if this failed.

@@ -14,7 +14,7 @@ use sluicebox::data::column::Value;
 use sluicebox::data::json::{self, JsonLimits};
 use sluicebox::data::splice::splice;
 use sluicebox::data::walk::{Limits, walk};
-use sluicebox::plugin::{CodeCache, Engine};
+use sluicebox::plugin::{CodeCache, Compiler, Engine};
 use tokio::runtime::Builder;
 
 use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, projection};
@@ -94,7 +94,8 @@ fn decoded(bytes: &Bytes, times: usize) {
 fn chained(bytes: &Bytes, times: usize, plugs: &[Plug]) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     // Code that was compiled before: valgrind would count the compiler for minutes.
-    let engine = Engine::with_cache(CodeCache::of_environment(|name| std::env::var(name).ok())).expect("an engine");
+    let engine =
+        Engine::with(CodeCache::of_environment(|name| std::env::var(name).ok()), Compiler::Here).expect("an engine");
     let chain = chain(&runtime, &engine, plugs);
     for _ in 0..times {
         drop(black_box(runtime.block_on(chain.run(0, black_box(bytes), Limits::default()))));

@@ -15,7 +15,7 @@ use prost::Message;
 use sluicebox::bench::requests::Recipe;
 use sluicebox::chain::Chain;
 use sluicebox::data::walk::Limits;
-use sluicebox::plugin::{CodeCache, Engine};
+use sluicebox::plugin::{CodeCache, Compiler, Engine};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -87,7 +87,7 @@ fn with_attributes(records: usize, attributes: usize) -> Bytes {
 fn main() {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
-    let bench = Bench { runtime, engine: Engine::with_cache(cache).expect("an engine") };
+    let bench = Bench { runtime, engine: Engine::with(cache, Compiler::Here).expect("an engine") };
     let curves: [(&str, &[Plug]); 5] = [
         ("no stage", &[]),
         ("filter", &[FILTER]),

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long anything may take that a test waits for; a loaded machine is slow.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running `sluicebox run`, in a folder of its own. Killed when it is dropped.
 pub struct Sluicebox {
@@ -136,12 +137,7 @@ impl Sluicebox {
 
     /// The sum of all series of a metric whose labels contain every one of `labels` (`processor="drop"`).
     pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let text = self.admin_get("/metrics").await;
-        let series = text.lines().filter(|line| {
-            let rest = line.strip_prefix(name).unwrap_or("#");
-            (rest.starts_with('{') || rest.starts_with(' ')) && labels.iter().all(|label| rest.contains(label))
-        });
-        series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        sum(&self.admin_get("/metrics").await, name, labels)
     }
 
     /// The OTLP JSON lines of a file that an exporter writes, once `enough` of them say so.
@@ -206,6 +202,38 @@ fn read_lines(path: &Path) -> Vec<serde_json::Value> {
     // The last line may be half written.
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A loopback address where nobody listens. No other test gets it meanwhile: its host is not `127.0.0.1`, where all of
+/// them listen and connect from, and another one each time.
+pub fn free_address() -> String {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let host = format!("127.{}.{}.{}", 1 + std::process::id() % 250, 1, NEXT.fetch_add(1, Ordering::Relaxed));
+    let listener = std::net::TcpListener::bind((host, 0)).unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// As [`Sluicebox::metric`], on a page that was read before: what is added up is of one moment, or nearly so.
+pub fn sum(page: &str, name: &str, labels: &[&str]) -> f64 {
+    let series = page.lines().filter(|line| {
+        let rest = line.strip_prefix(name).unwrap_or("#");
+        (rest.starts_with('{') || rest.starts_with(' ')) && labels.iter().all(|label| rest.contains(label))
+    });
+    series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+/// Looks again and again until there is an answer; if there never is, the last reason why not is told.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let started = std::time::SystemTime::now();
+    loop {
+        let why = match look().await {
+            Ok(found) => return found,
+            Err(why) => why,
+        };
+        let waited = started.elapsed().unwrap_or_default();
+        assert!(waited < PATIENCE, "waited {waited:?} for {what}: {why}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Polls until something is there, with what is known if it never comes.

@@ -77,7 +77,7 @@ async fn wait_for_empty_account(sluicebox: &Sluicebox) {
 }
 
 /// A line of `/proc/<id>/status`, in bytes: `VmRSS:`, `VmHWM:`.
-fn process_bytes(sluicebox: &Sluicebox, line: &str) -> usize {
+pub fn process_bytes(sluicebox: &Sluicebox, line: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", sluicebox.id())).unwrap();
     let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
     found.trim().strip_suffix("kB").unwrap().trim().parse::<usize>().unwrap() << 10

@@ -59,8 +59,17 @@ impl Peer {
         Peer::start_on("127.0.0.1:0", mood).await
     }
 
+    /// A backend that does not know zstd.
+    pub async fn start_without_zstd(mood: Mood) -> Peer {
+        Peer::start_knowing("127.0.0.1:0", mood, &[CompressionEncoding::Gzip]).await
+    }
+
     /// A backend on an address.
     pub async fn start_on(address: &str, mood: Mood) -> Peer {
+        Peer::start_knowing(address, mood, &[CompressionEncoding::Gzip, CompressionEncoding::Zstd]).await
+    }
+
+    async fn start_knowing(address: &str, mood: Mood, encodings: &'static [CompressionEncoding]) -> Peer {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let taken = Arc::new(Mutex::new(Vec::new()));
@@ -68,7 +77,7 @@ impl Peer {
         let memory = Arc::clone(&taken);
         let service = service_fn(move |request: http::Request<tonic::body::Body>| {
             let (memory, moods) = (Arc::clone(&memory), moods.clone());
-            async move { Ok::<_, std::convert::Infallible>(serve(request, memory, moods).await) }
+            async move { Ok::<_, std::convert::Infallible>(serve(request, memory, moods, encodings).await) }
         });
         let task = tokio::spawn(async move {
             let server = tonic::transport::Server::builder();
@@ -111,6 +120,7 @@ async fn serve(
     request: http::Request<tonic::body::Body>,
     memory: Arc<Mutex<Vec<Bytes>>>,
     moods: watch::Receiver<Mood>,
+    encodings: &[CompressionEncoding],
 ) -> http::Response<tonic::body::Body> {
     let unary = service_fn(move |message: Request<Bytes>| {
         let (memory, mut moods) = (Arc::clone(&memory), moods.clone());
@@ -133,12 +143,9 @@ async fn serve(
             }
         }
     });
-    tonic::server::Grpc::new(Raw)
-        .max_decoding_message_size(usize::MAX)
-        .accept_compressed(CompressionEncoding::Gzip)
-        .accept_compressed(CompressionEncoding::Zstd)
-        .unary(unary, request)
-        .await
+    let server = tonic::server::Grpc::new(Raw).max_decoding_message_size(usize::MAX);
+    let mut server = encodings.iter().fold(server, |server, encoding| server.accept_compressed(*encoding));
+    server.unary(unary, request).await
 }
 
 /// The names of the spans in an encoded request.

@@ -32,6 +32,7 @@ processors:
     config: {{ behaviour: {behaviour}, when: bad }}
     grants: [metrics, state, clock, random]
     on_error: {on_error}
+    limits: {{ deadline: 10s, search_time: 60s }}
 exporters:
   file: {{ path: out.jsonl, batch: {{ timeout: 20ms }} }}
 service:

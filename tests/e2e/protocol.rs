@@ -264,9 +264,10 @@ async fn r43_r45_unknown_fields_survive_a_chain_that_edits() {
 receivers:
   otlp: {{ protocols: {{ grpc: {{ endpoint: '127.0.0.1:0' }} }} }}
 processors:
-  drop-probes: {{ plugin: drop, config: {{ span.name: probe }} }}
+  drop-probes: {{ plugin: drop, limits: {{ deadline: 5s }}, config: {{ span.name: probe }} }}
   tidy:
     plugin: attributes
+    limits: {{ deadline: 5s }}
     config:
       actions:
         - {{ set: 'span.attributes[\"team\"]', value: gold }}

@@ -39,7 +39,10 @@ service:
 /// As [`pipeline`], with one stage whose plugin is `./stage.wasm`.
 fn pipeline_of_wasm(config: &str) -> String {
     pipeline(
-        &format!("  stage: {{ plugin: ./stage.wasm, config: {config}, grants: [metrics, state, clock, random] }}"),
+        &format!(
+            "  stage: {{ plugin: ./stage.wasm, config: {config}, grants: [metrics, state, clock, random], \
+             limits: {{ deadline: 10s }} }}"
+        ),
         "stage",
     )
 }

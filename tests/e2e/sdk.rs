@@ -17,7 +17,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::Value as Json;
 
-use crate::harness::{Sluicebox, log_records, spans};
+use crate::harness::{PATIENCE, Sluicebox, log_records, spans};
 
 const PIPELINE: &str = "
 receivers:
@@ -102,7 +102,7 @@ fn send_spans(way: Way, to: &Sluicebox) {
         child.end();
     }
     context.span().end();
-    provider.shutdown().unwrap();
+    provider.shutdown_with_timeout(PATIENCE).unwrap();
 }
 
 fn send_metrics(way: Way, to: &Sluicebox) {
@@ -116,7 +116,7 @@ fn send_metrics(way: Way, to: &Sluicebox) {
     let took = meter.f64_histogram("took").with_boundaries(vec![1.0, 10.0]).build();
     [0.5, 2.0, 3.0, 20.0].into_iter().for_each(|value| took.record(value, &[]));
     // Collects and sends once.
-    provider.shutdown().unwrap();
+    provider.shutdown_with_timeout(PATIENCE).unwrap();
 }
 
 fn send_logs(way: Way, to: &Sluicebox) {
@@ -131,7 +131,7 @@ fn send_logs(way: Way, to: &Sluicebox) {
         record.add_attribute("number", number as i64);
         logger.emit(record);
     }
-    provider.shutdown().unwrap();
+    provider.shutdown_with_timeout(PATIENCE).unwrap();
 }
 
 /// Attributes by key, with the mapping of OTLP/JSON that holds the value.

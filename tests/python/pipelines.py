@@ -15,7 +15,7 @@ from pathlib import Path
 from checks import Checks
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
-ENDS_WITHIN_S = 60
+ENDS_WITHIN_S = 180
 
 
 def main(binary: str, accept: bool) -> int:

@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 
 READY_WITHIN_S = 60
-DELIVERED_WITHIN_S = 30
-STOPPED_WITHIN_S = 45
+DELIVERED_WITHIN_S = 120
+STOPPED_WITHIN_S = 120
 
 
 class Sluicebox:
@@ -96,7 +96,7 @@ class Sluicebox:
 
     def _fetch(self, path: str) -> str | None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=30) as answer:
                 return answer.read().decode()
         except (urllib.error.URLError, OSError):
             return None

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 
-ENDS_WITHIN_S = 60
+ENDS_WITHIN_S = 120
 
 
 class Sink:

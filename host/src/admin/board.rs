@@ -14,11 +14,14 @@ use super::status::{
 };
 use super::timestamp;
 use crate::audit::Audit;
+use crate::config::spec::Codec;
 use crate::data::Signal;
 use crate::destination::circuit::Position;
+use crate::exporter::compress::chooser::CANDIDATES;
+use crate::exporter::compress::meter;
 use crate::memory::Memory;
 use crate::supervise::Panics;
-use crate::telemetry::metrics::{EndpointLabels, ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
+use crate::telemetry::metrics::{CodecLabels, EndpointLabels, ExporterLabels, Metrics, PipelineLabels, ReloadLabels};
 
 /// Dead tasks that are remembered; the first ones tell the story.
 const DEAD_TASKS_MAX: usize = 32;
@@ -207,12 +210,19 @@ impl Board {
             queue_bytes: self.metrics.exporter_queue_size.get_or_create_owned(&labels).get(),
             queue_records: self.metrics.exporter_queue_records.get_or_create_owned(&labels).get(),
             capacity: self.metrics.exporter_queue_capacity.get_or_create_owned(&labels).get(),
+            compression: self.compression(id),
             endpoints: endpoints.iter().map(|endpoint| self.endpoint(id, endpoint)).collect(),
             recovered_records: Signal::ALL
                 .map(|signal| self.metrics.exporter_recovered.counter(signal, &labels).get())
                 .iter()
                 .sum(),
         }
+    }
+
+    fn compression(&self, id: &str) -> Option<String> {
+        let chosen = &self.metrics.exporter_compression_chosen;
+        let is_chosen = |codec: &Codec| chosen.get(&CodecLabels::new(id, *codec)).is_some_and(|gauge| gauge.get() > 0);
+        CANDIDATES.into_iter().find(is_chosen).map(meter::name)
     }
 
     fn endpoint(&self, id: &str, endpoint: &str) -> EndpointStatus {

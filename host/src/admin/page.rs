@@ -7,10 +7,10 @@ use prometheus_client::registry::Registry;
 use super::process;
 use crate::data::Signal;
 use crate::telemetry::metrics::{
-    AttemptLabels, CredentialLabels, DeadLetterLabels, DecisionLabels, EndpointLabels, ExporterLabels, FaultLabels,
-    GateLabels, LimitLabels, LossLabels, MemoryKindLabels, MemoryLimitLabels, Metrics, PipelineLabels,
-    QueueFailureLabels, ReceiverLabels, ReloadLabels, RenewalLabels, RequestLabels, RotationLabels, SearchLabels,
-    StageLabels, TaskLabels,
+    AttemptLabels, CodecLabels, CredentialLabels, DeadLetterLabels, DecisionLabels, EndpointLabels, ExporterLabels,
+    FaultLabels, GateLabels, LimitLabels, LossLabels, MemoryKindLabels, MemoryLimitLabels, Metrics, PipelineLabels,
+    QueueFailureLabels, ReceiverLabels, RefusedLabels, ReloadLabels, RenewalLabels, RequestLabels, RotationLabels,
+    SearchLabels, StageLabels, TaskLabels,
 };
 
 /// Names and types that the page lists, as in `# TYPE` lines of OpenMetrics.
@@ -101,6 +101,7 @@ fn touch(metrics: &Metrics) {
         family.get_or_create_owned(&exporter);
     }
     touch_queue(metrics, &exporter);
+    touch_compression(metrics, &exporter);
     metrics.plugin_call_seconds.get_or_create_owned(&stage).observe(0.1);
     metrics.exporter_attempt_seconds.get_or_create_owned(&exporter).observe(0.1);
     metrics.receiver_limits.get_or_create_owned(&LimitLabels { receiver: text(), transport: "grpc", limit: "x" });
@@ -132,6 +133,16 @@ fn touch(metrics: &Metrics) {
     metrics.handshakes_failed.get_or_create_owned(&refused);
     let rotation = RotationLabels { receiver: text(), transport: "grpc", key: "tls", outcome: "applied" };
     metrics.rotations.get_or_create_owned(&rotation);
+}
+
+fn touch_compression(metrics: &Metrics, exporter: &ExporterLabels) {
+    let labels = CodecLabels { exporter: exporter.exporter.clone(), encoding: "zstd", level: 3 };
+    metrics.exporter_compression_chosen.get_or_create_owned(&labels);
+    metrics.exporter_compression_ratio.get_or_create_owned(&labels);
+    metrics.exporter_compression_cost.get_or_create_owned(&labels);
+    metrics.exporter_compression_switches.get_or_create_owned(exporter);
+    let refused = RefusedLabels { exporter: exporter.exporter.clone(), encoding: "zstd" };
+    metrics.exporter_compression_refusals.get_or_create_owned(&refused);
 }
 
 fn touch_queue(metrics: &Metrics, exporter: &ExporterLabels) {

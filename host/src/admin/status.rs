@@ -104,6 +104,8 @@ pub struct ExporterStatus {
     pub capacity: i64,
     /// Records that lay in its durable queue when it was opened.
     pub recovered_records: u64,
+    /// What adaptive compression uses now: `zstd 3`; none: it is not adaptive.
+    pub compression: Option<String>,
     /// Where it sends to; empty for files and the console.
     pub endpoints: Vec<EndpointStatus>,
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Outcome;
 use crate::config::Problems;
+use crate::plugin::Compiler;
 use crate::topology::{self, RunOptions};
 
 const EXAMPLES: &str = "\
@@ -32,7 +33,7 @@ impl Run {
         let Some(loaded) = super::validate::load(&self.paths) else { return Ok(Outcome::Problems) };
         // The control side: reload, admin, signals. Data runs on the shards.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let options = RunOptions { paths: self.paths };
+        let options = RunOptions { paths: self.paths, compiler: Compiler::apart() };
         let ran = runtime.block_on(topology::run(options, loaded));
         // Without this the process would wait for the build of a plugin crate whose reload was given up.
         runtime.shutdown_background();

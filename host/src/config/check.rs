@@ -2,6 +2,7 @@
 
 mod admission;
 mod audit;
+mod compression;
 mod credential;
 mod delivery;
 mod durable;

@@ -6,6 +6,7 @@
 
 mod admission;
 mod audit;
+mod compression;
 mod credential;
 mod dead_letter;
 mod delivery;
@@ -22,6 +23,7 @@ mod tls;
 
 pub(super) use admission::*;
 pub(super) use audit::*;
+pub(super) use compression::*;
 pub(super) use credential::*;
 pub(super) use dead_letter::*;
 pub(super) use delivery::*;

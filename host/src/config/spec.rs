@@ -3,6 +3,7 @@
 
 mod admission;
 mod audit;
+mod compression;
 mod cors;
 mod credential;
 mod delivery;
@@ -26,6 +27,7 @@ use crate::data::Signal;
 
 pub use admission::*;
 pub use audit::*;
+pub use compression::*;
 pub use cors::*;
 pub use credential::*;
 pub use delivery::*;

@@ -97,6 +97,7 @@ service:
     assert_eq!(spec.processors["built"].plugin, PluginSource::Crate(folder.path().join("crate")));
     let http = &spec.exporters["otlp_http"];
     assert_eq!((&http.queue, http.batch.min_records), (&QueueSpec::None, 100), "the default gives way to the limit");
+    assert_eq!(http.batch.timeout, Duration::from_millis(5), "a client waits");
     let TargetSpec::OtlpHttp(target) = &http.target else { panic!() };
     assert_eq!((target.encoding, target.client.headers["x-key"].expose()), (Encoding::Json, "1.10"));
     let TargetSpec::File(file) = &spec.exporters["file/a"].target else { panic!() };
@@ -132,7 +133,7 @@ fn merge_keys_and_anchors_work() {
     let text = "exporters:\n  otlp/a: &a { timeout: 3s, compression: gzip }\n  otlp/b: { <<: *a, timeout: 4s }\n";
     let spec = load_text(&format!("{}{text}", HEAD.replace("[x]", "[otlp/a, otlp/b]")), &[]).unwrap().spec;
     let TargetSpec::OtlpGrpc(b) = &spec.exporters["otlp/b"].target else { panic!() };
-    assert_eq!((b.timeout, b.compression), (Duration::from_secs(4), Compression::Gzip));
+    assert_eq!((b.timeout, b.compression.clone()), (Duration::from_secs(4), Compression::Gzip.into()));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! One table of the messages (`schema`) serves both ways. Reading pulls one piece of text after the other and
 //! writes it as protobuf at once; writing looks up where each field of a message lies and prints it. No message
-//! is ever built in memory, nesting is bounded both ways, and no input makes either panic.
+//! is ever built in memory, nesting is bounded both ways, and no input makes either panic. Both have a shorter way for
+//! what is most frequent, which takes a thing of the usual form whole or leaves it to the table.
 //!
 //! Reading (OTLP specification, "JSON Protobuf Encoding"; protobuf.dev, "ProtoJSON Format"):
 //! - ids are hexadecimal, upper or lower case; of how many bytes is for the walk to judge;
@@ -23,12 +24,15 @@ mod decode;
 mod encode;
 mod error;
 mod frames;
+mod message;
 mod number;
 mod parser;
 mod plain;
 mod response;
 mod schema;
+mod sheet;
 mod text;
+mod words;
 
 #[cfg(test)]
 mod tests;

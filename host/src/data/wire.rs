@@ -142,6 +142,20 @@ impl<'a> Reader<'a> {
         Some((start, from..to))
     }
 
+    /// The next field, if it is length-delimited and has a tag and a length of one byte each: its number, where it begins
+    /// and its content.
+    #[inline(always)]
+    pub fn short_field(&mut self) -> Option<(u32, usize, Range<usize>)> {
+        let [tag, length, ..] = self.bytes.get(self.at..)? else { return None };
+        let (start, from) = (self.at, self.at + 2);
+        let to = from + usize::from(*length);
+        if *tag < 8 || *tag & 0x87 != 2 || *length >= 0x80 || to > self.bytes.len() {
+            return None;
+        }
+        self.at = to;
+        Some((u32::from(*tag >> 3), start, from..to))
+    }
+
     /// The next varint: also for packed fields.
     #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, Malformed> {
@@ -290,6 +304,24 @@ mod tests {
     fn a_lying_length_is_malformed() {
         let field = Reader::new(&[0x0a, 0x05, 1, 2]).field();
         assert_eq!(field, Err(Malformed { what: "length runs past the end of its message", at: 2 }));
+    }
+
+    #[test]
+    fn a_short_field_is_the_field_that_it_is() {
+        let mut long = vec![0x0a, 0x80, 0x01];
+        long.resize(3 + 128, 7);
+        // A tag of two bytes, another wire type, a length that lies, number 0, nothing.
+        for other in [&long[..], &[0x82, 0x01, 1, 7], &[0x08, 1], &[0x0a, 3, 1], &[0x02, 1, 7], &[0x0a], &[]] {
+            let mut reader = Reader::new(other);
+            assert_eq!((reader.short_field(), reader.offset()), (None, 0), "{other:?}");
+        }
+        let bytes = [0x08, 5, 0x7a, 2, 1, 2, 0x12, 0];
+        let (mut reader, mut model) = (Reader::within(&bytes, 2..8), Reader::within(&bytes, 2..8));
+        while let Some(short) = reader.short_field() {
+            let field = model.field().unwrap().unwrap();
+            assert_eq!(short, (field.number, field.start, field.content().unwrap()));
+        }
+        assert_eq!(reader.offset(), 8);
     }
 
     #[test]

@@ -82,7 +82,12 @@ impl Lane {
                 entry = source.next(), if open && free => match entry {
                     Some(entry) => {
                         fault_point("lane");
-                        batcher.push(entry, Instant::now());
+                        let now = Instant::now();
+                        batcher.push(entry, now);
+                        // What came since this task was woken, without a round of waiting for each.
+                        while !batcher.has_ready() && let Some(entry) = source.next_at_hand() {
+                            batcher.push(entry, now);
+                        }
                     }
                     None => open = false,
                 },

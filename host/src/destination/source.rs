@@ -27,6 +27,14 @@ impl Source {
         }
     }
 
+    /// The next payload, if memory has one at this moment.
+    pub fn next_at_hand(&mut self) -> Option<Entry> {
+        match self {
+            Source::Lane(entries) => entries.try_recv().ok(),
+            Source::Log(_) => None,
+        }
+    }
+
     /// Whether what is taken from it and not delivered is safe.
     pub fn is_durable(&self) -> bool {
         matches!(self, Source::Log(_))

@@ -102,7 +102,7 @@ async fn drain(destination: &Destination, time: Duration) {
     destination.drain(End { deadline: Instant::now() + time, manner: Manner::Deliver }).await;
 }
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 fn retry_info(code: Code, delay: Duration) -> Reply {
     use tonic_types::{ErrorDetails, StatusExt};

@@ -1,5 +1,5 @@
 //! What the clients of one exporter share on all shards: the certificates with which they connect, the credential
-//! that they show, and the account of what became of changed ones.
+//! that they show, the account of what became of changed ones, and the choice of a compression.
 
 use std::fmt;
 use std::future::Future;
@@ -12,10 +12,13 @@ use prometheus_client::metrics::family::Family;
 use super::BuildError;
 use super::auth::redact::redact;
 use super::auth::{Auth, Pass, Setback};
+use super::compress::adaptive::Adaptive;
+use super::compress::meter::Meter as CompressionMeter;
+use super::compress::{Choice, Packer};
 use super::connector::Connector;
 use super::outcome::{Failure, Outcome};
 use super::tls::{Protocols, Tls};
-use crate::config::spec::{OtlpClientSpec, Secret, TargetSpec, Verification};
+use crate::config::spec::{Codec, CompressionSpec, OtlpClientSpec, Secret, TargetSpec, Verification};
 use crate::telemetry::metrics::{CredentialLabels, Metrics};
 
 /// Counts credentials that were read anew.
@@ -73,6 +76,8 @@ impl Meter {
 pub struct Access {
     tls: Option<Arc<Tls>>,
     auth: Option<Arc<Auth>>,
+    /// Set if the compression is chosen by measuring.
+    adaptive: Option<Arc<Adaptive>>,
     /// Values of the headers that are sent: what a peer could repeat.
     headers: Arc<[Secret]>,
 }
@@ -99,12 +104,25 @@ impl Access {
             );
         }
         let auth = client.auth.as_ref().map(|spec| Auth::open(spec, &meter)).transpose()?.map(Arc::new);
-        Ok(Access { tls, auth, headers: client.headers.values().cloned().collect() })
+        let adaptive = match client.compression {
+            CompressionSpec::Fixed(_) => None,
+            CompressionSpec::Adaptive(aim) => Some(Arc::new(Adaptive::new(aim, CompressionMeter::new(id, metrics)))),
+        };
+        Ok(Access { tls, auth, adaptive, headers: client.headers.values().cloned().collect() })
     }
 
     /// How its clients connect; each connection within `timeout`.
     pub fn connector(&self, timeout: Duration) -> Connector {
         Connector::new(self.tls.clone(), timeout)
+    }
+
+    /// What compresses the requests of one client.
+    pub fn packer(&self, spec: &CompressionSpec) -> Packer {
+        Packer::new(match (spec, &self.adaptive) {
+            (CompressionSpec::Fixed(codec), _) => Choice::Fixed(*codec),
+            (CompressionSpec::Adaptive(_), Some(adaptive)) => Choice::Adaptive(Arc::clone(adaptive)),
+            (CompressionSpec::Adaptive(_), None) => Choice::Fixed(Codec::NONE),
+        })
     }
 
     /// One attempt: sends with the credential that is shown now, and once more with another, if the peer refuses that

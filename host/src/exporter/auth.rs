@@ -53,11 +53,13 @@ impl Pass {
     }
 }
 
-/// An attempt that failed, told apart by whether the credential was the reason.
+/// An attempt that failed, told apart by whether the credential or the compression may be the reason.
 #[derive(Debug)]
 pub enum Setback {
     /// The peer refused the credential.
     Unwelcome(Failure),
+    /// The peer refused the request; perhaps only because it does not know how it is compressed.
+    Unread(Failure),
     /// Anything else.
     Other(Failure),
 }
@@ -72,7 +74,7 @@ impl Setback {
     /// The failure, whatever the reason.
     pub fn into_failure(self) -> Failure {
         match self {
-            Setback::Unwelcome(failure) | Setback::Other(failure) => failure,
+            Setback::Unwelcome(failure) | Setback::Unread(failure) | Setback::Other(failure) => failure,
         }
     }
 }

@@ -1,22 +1,26 @@
-//! Compression of request bodies, in steps that let the shard's other work run in between.
+//! Compression of request bodies.
+//!
+//! ```text
+//!  body ─► Packer: which codec? ─► Contexts of the lane: in steps that let the shard's other work run ─► Packed
+//!             │                         ▲
+//!             └─ adaptive: an excerpt ──┘ measured with one candidate after the other ─► Chooser
+//! ```
 
-use std::io::{self, Write};
+pub mod adaptive;
+pub mod chooser;
+pub mod contexts;
+pub mod figures;
+pub mod meter;
+
+use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
 
-use crate::config::spec::Compression;
-
-/// Bytes that are compressed before other tasks get a turn: about a millisecond's work.
-const STEP_BYTES: usize = 128 << 10;
-
-/// zstd's level: nearly as small as the default 3 on telemetry, at clearly less CPU.
-const ZSTD_LEVEL: i32 = 1;
-
-/// A compressor that writes into memory.
-enum Encoder {
-    Gzip(flate2::write::GzEncoder<Vec<u8>>),
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
-}
+use crate::config::spec::{Codec, Compression};
+use adaptive::Adaptive;
+use contexts::Contexts;
 
 impl Compression {
     /// Its name in `Content-Encoding` and `grpc-encoding`; none: the header is left out.
@@ -29,41 +33,64 @@ impl Compression {
     }
 }
 
-impl Encoder {
-    fn new(compression: Compression, out: Vec<u8>) -> io::Result<Option<Self>> {
-        Ok(match compression {
-            Compression::None => None,
-            Compression::Gzip => Some(Encoder::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::fast()))),
-            Compression::Zstd => Some(Encoder::Zstd(zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?)),
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Encoder::Gzip(encoder) => encoder.write_all(bytes),
-            Encoder::Zstd(encoder) => encoder.write_all(bytes),
-        }
-    }
-
-    fn finish(self) -> io::Result<Vec<u8>> {
-        match self {
-            Encoder::Gzip(encoder) => encoder.finish(),
-            Encoder::Zstd(encoder) => encoder.finish(),
-        }
-    }
+/// How the requests of a destination are compressed. Cheap to clone; clones choose together.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// One way.
+    Fixed(Codec),
+    /// What measuring finds best.
+    Adaptive(Arc<Adaptive>),
 }
 
-/// Compresses `chunks` as one stream, with `head` bytes of room before it; none if nothing is to be compressed.
-pub async fn compress(compression: Compression, head: usize, chunks: &[Bytes]) -> io::Result<Option<Vec<u8>>> {
-    let Some(mut encoder) = Encoder::new(compression, vec![0; head])? else { return Ok(None) };
-    let mut since_pause = 0;
-    for step in chunks.iter().flat_map(|chunk| chunk.chunks(STEP_BYTES)) {
-        encoder.write(step)?;
-        since_pause += step.len();
-        if since_pause >= STEP_BYTES {
-            since_pause = 0;
-            tokio::task::yield_now().await;
+/// What compresses for one client.
+#[derive(Debug)]
+pub struct Packer {
+    choice: Choice,
+    /// A lock for a task and not a thread: all that prepare run on one thread, and the body whose turn it is gives
+    /// others theirs in between. So a lane needs one context, and whatever came first is ready first.
+    contexts: Mutex<Contexts>,
+}
+
+/// A body that is compressed.
+#[derive(Debug)]
+pub struct Packed {
+    /// The bytes, after the room for a head.
+    pub bytes: Vec<u8>,
+    /// How they were made.
+    pub codec: Codec,
+}
+
+impl Packer {
+    /// One that has no context yet.
+    pub fn new(choice: Choice) -> Self {
+        Packer { choice, contexts: Mutex::default() }
+    }
+
+    /// Compresses `chunks` as one stream, with `head` bytes of room before it; none if nothing is to be compressed.
+    pub async fn pack(&self, head: usize, chunks: &[Bytes]) -> io::Result<Option<Packed>> {
+        let codec = match &self.choice {
+            Choice::Fixed(codec) => *codec,
+            Choice::Adaptive(adaptive) => {
+                adaptive.sample(&self.contexts, chunks).await;
+                adaptive.codec()
+            }
+        };
+        if codec.compression == Compression::None {
+            return Ok(None);
+        }
+        let work = self.contexts.lock().await.compress(codec, head, chunks).await?;
+        Ok(Some(Packed { bytes: work.bytes, codec }))
+    }
+
+    /// Whether a body that the peer cannot read may be sent as it is instead.
+    pub fn may_change(&self) -> bool {
+        matches!(self.choice, Choice::Adaptive(_))
+    }
+
+    /// The peer took a body as it is that it did not take compressed like this.
+    pub fn refused(&self, codec: Codec) {
+        if let Choice::Adaptive(adaptive) = &self.choice {
+            adaptive.refused(codec);
         }
     }
-    encoder.finish().map(Some)
 }

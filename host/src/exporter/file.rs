@@ -15,10 +15,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::compress::compress;
+use super::compress::{Choice, Packer};
 use super::outcome::{Failure, Outcome};
 use super::{BuildError, Frames};
-use crate::config::spec::{Compression, FileSpec};
+use crate::config::spec::FileSpec;
 use crate::data::{Signal, json};
 use writer::Writer;
 
@@ -26,23 +26,24 @@ use writer::Writer;
 #[derive(Debug)]
 pub struct FileExporter {
     writer: Arc<Mutex<Writer>>,
-    compression: Compression,
+    packer: Packer,
 }
 
 impl FileExporter {
     /// Opens the file to append to it.
     pub fn open(spec: &FileSpec) -> Result<Self, BuildError> {
         let writer = Writer::open(spec)?;
-        Ok(FileExporter { writer: Arc::new(Mutex::new(writer)), compression: spec.compression })
+        let packer = Packer::new(Choice::Fixed(spec.compression.into()));
+        Ok(FileExporter { writer: Arc::new(Mutex::new(writer)), packer })
     }
 
     /// Writes the lines into memory.
     pub async fn prepare(&self, signal: Signal, requests: &[Bytes]) -> Result<Frames, Failure> {
         let requests = requests.to_vec();
         let lines = blocking(move || lines(signal, &requests)).await??;
-        let packed = compress(self.compression, 0, std::slice::from_ref(&lines)).await;
+        let packed = self.packer.pack(0, std::slice::from_ref(&lines)).await;
         let packed = packed.map_err(|error| Failure::permanent(format!("compressing failed: {error}")))?;
-        Ok(Frames::new(vec![packed.map_or(lines, Bytes::from)]))
+        Ok(Frames::new(vec![packed.map_or(lines, |packed| packed.bytes.into())]))
     }
 
     /// Appends the lines, all or none. Whatever goes wrong may get better: a full disk, a lost mount.

@@ -15,12 +15,12 @@ use tonic::transport::{Channel, Endpoint};
 use tower::ServiceExt;
 
 use super::auth::{Pass, Setback};
-use super::compress::compress;
+use super::compress::{Packed, Packer};
 use super::grpc_status::GrpcStatus;
 use super::outcome::{Failure, Outcome, chain};
 use super::{Access, BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, USER_AGENT};
 use super::{answer, endpoint, response};
-use crate::config::spec::{Compression, OtlpClientSpec};
+use crate::config::spec::OtlpClientSpec;
 use crate::data::Signal;
 
 /// Flag and length before each message (gRPC over HTTP/2, Length-Prefixed-Message).
@@ -31,7 +31,7 @@ pub struct OtlpGrpc {
     channel: Channel,
     access: Access,
     headers: HeaderMap,
-    compression: Compression,
+    packer: Packer,
     timeout: Duration,
 }
 
@@ -51,27 +51,28 @@ impl OtlpGrpc {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert("grpc-timeout", timeout_header(spec.timeout));
-        if let Some(name) = spec.compression.encoding() {
-            headers.insert("grpc-encoding", HeaderValue::from_static(name));
-        }
         let channel = peer.connect_with_connector_lazy(access.connector(spec.timeout).towards(uri));
-        Ok(OtlpGrpc { channel, access: access.clone(), headers, compression: spec.compression, timeout: spec.timeout })
+        Ok(OtlpGrpc {
+            channel,
+            access: access.clone(),
+            headers,
+            packer: access.packer(&spec.compression),
+            timeout: spec.timeout,
+        })
     }
 
     /// Frames the merged request: concatenated requests are one (protobuf, "Last One Wins" and repeated fields).
     pub async fn prepare(&self, requests: &[Bytes]) -> Result<Frames, Failure> {
-        let packed = compress(self.compression, PREFIX, requests)
-            .await
-            .map_err(|error| Failure::permanent(format!("compressing failed: {error}")))?;
-        match packed {
-            Some(mut packed) => {
-                let head = prefix(1, packed.len() - PREFIX)?;
-                if let Some(room) = packed.first_chunk_mut() {
+        let packed = self.packer.pack(PREFIX, requests).await;
+        match packed.map_err(|error| Failure::permanent(format!("compressing failed: {error}")))? {
+            Some(Packed { mut bytes, codec }) => {
+                let head = prefix(1, bytes.len() - PREFIX)?;
+                if let Some(room) = bytes.first_chunk_mut() {
                     *room = head;
                 }
-                Ok(Frames::new(vec![packed.into()]))
+                Ok(Frames::packed(bytes.into(), codec, self.packer.may_change().then_some(requests)))
             }
-            None => Ok(Frames::joined(&prefix(0, requests.iter().map(Bytes::len).sum())?, requests)),
+            None => plain(requests),
         }
     }
 
@@ -87,12 +88,28 @@ impl OtlpGrpc {
         }
     }
 
+    /// One call; two, if it may be the compression that the peer refuses, and the choice of it is ours.
     async fn call(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
+        let result = self.send(signal, frames, pass.clone()).await;
+        match (result, frames.instead()) {
+            (Err(Setback::Unread(_)), Some((codec, requests))) => {
+                let outcome = self.send(signal, &plain(requests)?, pass).await?;
+                self.packer.refused(codec);
+                Ok(outcome)
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn send(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
         let mut request = Request::new(Body::new(frames.body()));
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = Uri::from_static(signal.grpc_path());
         *request.headers_mut() = self.headers.clone();
+        if let Some(name) = frames.codec().and_then(|codec| codec.compression.encoding()) {
+            request.headers_mut().insert("grpc-encoding", HeaderValue::from_static(name));
+        }
         if let Some(pass) = pass {
             request.headers_mut().insert(AUTHORIZATION, pass.header);
         }
@@ -115,10 +132,17 @@ impl OtlpGrpc {
     }
 }
 
-/// What a status means, and whether it is about the credential.
+/// The merged request as it is: concatenated requests are one (protobuf, "Last One Wins" and repeated fields).
+fn plain(requests: &[Bytes]) -> Result<Frames, Failure> {
+    Ok(Frames::headed(&prefix(0, requests.iter().map(Bytes::len).sum())?, requests))
+}
+
+/// What a status means, and whether it is about the credential or may be about the compression.
 fn judged(status: &GrpcStatus) -> Result<(), Setback> {
     status.verdict().map_err(|failure| match status.code {
         Code::Unauthenticated | Code::PermissionDenied => Setback::Unwelcome(failure),
+        // A service that is not there answers the same (gRPC, Compression).
+        Code::Unimplemented => Setback::Unread(failure),
         _ => Setback::Other(failure),
     })
 }

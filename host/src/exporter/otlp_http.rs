@@ -18,13 +18,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::auth::{Pass, Setback};
-use super::compress::compress;
+use super::compress::{Packed, Packer};
 use super::connector::Connector;
 use super::frames::FramesBody;
 use super::outcome::{Failure, Outcome, chain};
 use super::{Access, BuildError, Frames, KEEP_ALIVE, KEEP_ALIVE_TIMEOUT, USER_AGENT};
 use super::{answer, endpoint, response, retry_after};
-use crate::config::spec::{Compression, Encoding, OtlpHttpClientSpec};
+use crate::config::spec::{Encoding, OtlpHttpClientSpec};
 use crate::data::{Signal, json};
 
 /// Idle connections are kept so long.
@@ -37,7 +37,7 @@ pub struct OtlpHttp {
     urls: [Uri; Signal::ALL.len()],
     headers: HeaderMap,
     encoding: Encoding,
-    compression: Compression,
+    packer: Packer,
     timeout: Duration,
 }
 
@@ -49,9 +49,6 @@ impl OtlpHttp {
         let mut headers = endpoint::headers(&spec.client.headers)?;
         headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(spec.encoding)));
-        if let Some(name) = spec.client.compression.encoding() {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
-        }
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -61,9 +58,8 @@ impl OtlpHttp {
             .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
             .build(access.connector(spec.client.timeout));
         let OtlpHttpClientSpec { client: common, encoding, .. } = spec;
-        let (compression, timeout) = (common.compression, common.timeout);
-        let access = access.clone();
-        Ok(OtlpHttp { client, access, urls, headers, encoding: *encoding, compression, timeout })
+        let (packer, access, timeout) = (access.packer(&common.compression), access.clone(), common.timeout);
+        Ok(OtlpHttp { client, access, urls, headers, encoding: *encoding, packer, timeout })
     }
 
     /// Encodes and compresses the merged request.
@@ -76,10 +72,12 @@ impl OtlpHttp {
                 &json
             }
         };
-        let packed = compress(self.compression, 0, body).await;
+        let packed = self.packer.pack(0, body).await;
         match packed.map_err(|error| Failure::permanent(format!("compressing failed: {error}")))? {
-            Some(packed) => Ok(Frames::new(vec![packed.into()])),
-            None => Ok(Frames::joined(&[], body)),
+            Some(Packed { bytes, codec }) => {
+                Ok(Frames::packed(bytes.into(), codec, self.packer.may_change().then_some(body)))
+            }
+            None => Ok(Frames::new(body.iter().cloned())),
         }
     }
 
@@ -95,7 +93,20 @@ impl OtlpHttp {
         }
     }
 
+    /// One request; two, if it may be the compression that the peer refuses, and the choice of it is ours.
     async fn call(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
+        let result = self.send(signal, frames, pass.clone()).await;
+        match (result, frames.instead()) {
+            (Err(Setback::Unread(_)), Some((codec, body))) => {
+                let outcome = self.send(signal, &Frames::new(body.iter().cloned()), pass).await?;
+                self.packer.refused(codec);
+                Ok(outcome)
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn send(&self, signal: Signal, frames: &Frames, pass: Option<Pass>) -> Result<Outcome, Setback> {
         let [traces, metrics, logs] = &self.urls;
         let url = match signal {
             Signal::Traces => traces,
@@ -106,6 +117,9 @@ impl OtlpHttp {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = url.clone();
         *request.headers_mut() = self.headers.clone();
+        if let Some(name) = frames.codec().and_then(|codec| codec.compression.encoding()) {
+            request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
         if let Some(pass) = pass {
             request.headers_mut().insert(AUTHORIZATION, pass.header);
         }
@@ -132,6 +146,8 @@ impl OtlpHttp {
         let failure = Failure::Permanent { why };
         Err(match head.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Setback::Unwelcome(failure),
+            // 415 is the answer to an encoding that is not known (RFC 9110); many servers say 400.
+            StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::BAD_REQUEST => Setback::Unread(failure),
             _ => Setback::Other(failure),
         })
     }

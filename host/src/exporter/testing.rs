@@ -81,9 +81,9 @@ impl<R> Peer<R> {
     }
 }
 
-/// Waits until a condition holds, at most 10 s.
+/// Waits until a condition holds, at most a minute or so: a loaded machine is slow.
 pub async fn eventually(mut holds: impl FnMut() -> bool) {
-    for _ in 0..2000 {
+    for _ in 0..12_000 {
         if holds() {
             return;
         }
@@ -252,9 +252,9 @@ impl Peer<HttpReply> {
 pub fn client(endpoint: &str) -> OtlpClientSpec {
     OtlpClientSpec {
         endpoint: endpoint.to_owned(),
-        compression: Compression::None,
+        compression: Compression::None.into(),
         headers: BTreeMap::new(),
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(60),
         tls: TlsClientSpec::default(),
         auth: None,
         max_in_flight: NonZeroUsize::new(4).unwrap(),

@@ -64,19 +64,19 @@ fn f25_the_soft_limit_is_left_well_below_where_it_is_entered() {
     // Around the limit nothing changes, however long.
     for second in 1..100 {
         lease.shrink_to(80 * MIB - 1);
-        assert!(memory.admit_at(second * 1000).is_err());
+        assert!(memory.admit_at(|| second * 1000).is_err());
         lease.grow(2).unwrap();
-        assert!(memory.admit_at(second * 1000).is_err());
+        assert!(memory.admit_at(|| second * 1000).is_err());
     }
     lease.shrink_to(70 * MIB - 1);
-    assert_eq!(memory.admit_at(100_000), Ok(()));
+    assert_eq!(memory.admit_at(|| 100_000), Ok(()));
     assert_eq!(memory.0.periods.get(), 1);
     // Whatever the account does, there is no more than one period a dwell.
     for moment in 0..1000 {
         let full = memory.lease_of(Kind::Requests, 15 * MIB).unwrap();
-        let _ = memory.admit_at(200_000 + 10 * moment);
+        let _ = memory.admit_at(|| 200_000 + 10 * moment);
         drop(full);
-        let _ = memory.admit_at(200_000 + 10 * moment);
+        let _ = memory.admit_at(|| 200_000 + 10 * moment);
     }
     let periods = memory.0.periods.get();
     assert!((2..=51).contains(&periods), "{periods}");

@@ -20,6 +20,7 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
+use super::compiler::{self, Compiler};
 use super::component::Digest;
 
 /// Names the folder; `none` or nothing behind it: no cache.
@@ -91,13 +92,18 @@ impl CodeCache {
     }
 
     /// The component of `binary`: as it was compiled earlier, or compiled now.
-    pub(super) fn component(&self, engine: &wasmtime::Engine, binary: &[u8]) -> wasmtime::Result<Component> {
-        let Some(folder) = &self.0 else { return Component::from_binary(engine, binary) };
+    pub(super) fn component(
+        &self,
+        engine: &wasmtime::Engine,
+        compiler: &Compiler,
+        binary: &[u8],
+    ) -> wasmtime::Result<Component> {
+        let Some(folder) = &self.0 else { return compiler.component(engine, binary) };
         let name = entry_name(engine, binary);
-        if let Some(component) = folder.read(&name).and_then(|code| revive(engine, &code)) {
+        if let Some(component) = folder.read(&name).and_then(|entry| compiler::revive(engine, entry.code())) {
             return Ok(component);
         }
-        let component = Component::from_binary(engine, binary)?;
+        let component = compiler.component(engine, binary)?;
         // Code that cannot be kept was compiled all the same.
         if let Err(error) = component.serialize().map_err(io::Error::other).and_then(|code| folder.write(&name, &code))
         {
@@ -107,13 +113,19 @@ impl CodeCache {
     }
 }
 
-/// Compiled code, as a component; none if wasmtime finds that it is not for this engine.
-#[allow(unsafe_code)]
-fn revive(engine: &wasmtime::Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: `code` must be what `Component::serialize` made. It was read whole into this process's memory from a
-    // file that only this user can write, in a folder that only this user can write, and matched the digest that was
-    // stored with it, so that it is neither damaged nor another's. wasmtime itself checks version and settings.
-    unsafe { Component::deserialize(engine, code) }.ok()
+/// An entry that is whole.
+struct Entry(Vec<u8>);
+
+impl Entry {
+    /// None if it was damaged.
+    fn of(bytes: Vec<u8>) -> Option<Entry> {
+        let (digest, code) = bytes.strip_prefix(MAGIC)?.split_at_checked(DIGEST)?;
+        (Sha256::digest(code).as_slice() == digest).then_some(Entry(bytes))
+    }
+
+    fn code(&self) -> &[u8] {
+        self.0.get(MAGIC.len() + DIGEST..).unwrap_or_default()
+    }
 }
 
 /// What decides what a component compiles to, as the name of a file.
@@ -161,23 +173,22 @@ impl Folder {
         self.path.join(format!(".{name}.{}.{write}", std::process::id()))
     }
 
-    /// The code of an entry that is whole and nobody else's.
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
+    /// An entry that is whole and nobody else's.
+    fn read(&self, name: &str) -> Option<Entry> {
         let path = self.path.join(name);
         let found = fs::symlink_metadata(&path).ok()?;
         let trusted = found.is_file()
             && found.uid() == self.owner
             && found.permissions().mode() & WRITABLE_BY_OTHERS == 0
             && found.len() <= BYTES_MAX;
-        let entry = trusted.then(|| fs::read(&path).ok()).flatten()?;
-        let (digest, code) = entry.strip_prefix(MAGIC)?.split_at_checked(DIGEST)?;
-        if Sha256::digest(code).as_slice() != digest {
+        let entry = Entry::of(trusted.then(|| fs::read(&path).ok()).flatten()?);
+        if entry.is_none() {
             tracing::warn!("compiled code in {} is damaged; the plugin is compiled again", path.display());
             return None;
         }
         // The ones used longest ago go first.
         let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        Some(code.to_vec())
+        entry
     }
 
     fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
@@ -234,7 +245,7 @@ mod tests {
 
     fn compiled(cache: &CodeCache, number: u32) {
         let binary = wat::parse_bytes(&component(number)).unwrap().into_owned();
-        cache.component(engine().wasm(), &binary).unwrap();
+        cache.component(engine().wasm(), &Compiler::Here, &binary).unwrap();
     }
 
     fn entries(folder: &TempDir) -> Vec<PathBuf> {

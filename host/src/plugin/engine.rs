@@ -7,6 +7,7 @@ use wasmtime::component::Component;
 use wasmtime::{Config, InstanceAllocationStrategy, WasmBacktraceDetails};
 
 use super::cache::CodeCache;
+use super::compiler::Compiler;
 use super::ticker::{Ticker, TickerHandle};
 
 /// Stack of a guest, in bytes. Deep enough for a regex or a JSON parser, shallow enough that an endless recursion
@@ -22,6 +23,7 @@ const BACKTRACE_FRAMES: usize = 8;
 pub struct Engine {
     wasm: wasmtime::Engine,
     cache: CodeCache,
+    compiler: Compiler,
     ticker: Arc<Ticker>,
 }
 
@@ -39,12 +41,12 @@ pub enum EngineError {
 impl Engine {
     /// An engine that compiles every plugin. Starts its ticker, which ends with the last clone.
     pub fn new() -> Result<Engine, EngineError> {
-        Engine::with_cache(CodeCache::none())
+        Engine::with(CodeCache::none(), Compiler::Here)
     }
 
-    /// An engine that compiles what is not in the cache.
-    pub fn with_cache(cache: CodeCache) -> Result<Engine, EngineError> {
-        let wasm = wasmtime::Engine::new(&config()).map_err(EngineError::Wasmtime)?;
+    /// An engine that has what is not in the cache compiled.
+    pub fn with(cache: CodeCache, compiler: Compiler) -> Result<Engine, EngineError> {
+        let wasm = wasm()?;
         // Weak: the ticker must not keep alive what owns it.
         let weak = wasm.weak();
         let ticker = Ticker::start(move || {
@@ -53,7 +55,7 @@ impl Engine {
             }
         })
         .map_err(EngineError::Ticker)?;
-        Ok(Engine { wasm, cache, ticker: Arc::new(ticker) })
+        Ok(Engine { wasm, cache, compiler, ticker: Arc::new(ticker) })
     }
 
     /// wasmtime's engine.
@@ -63,13 +65,18 @@ impl Engine {
 
     /// Compiles a component that was checked, or takes it from the cache.
     pub(super) fn compile(&self, binary: &[u8]) -> wasmtime::Result<Component> {
-        self.cache.component(&self.wasm, binary)
+        self.cache.component(&self.wasm, &self.compiler, binary)
     }
 
     /// The clock of calls.
     pub(super) fn ticker(&self) -> &TickerHandle {
         self.ticker.handle()
     }
+}
+
+/// wasmtime's engine, set up as all code is compiled for.
+pub(super) fn wasm() -> Result<wasmtime::Engine, EngineError> {
+    wasmtime::Engine::new(&config()).map_err(EngineError::Wasmtime)
 }
 
 fn config() -> Config {

@@ -1,4 +1,7 @@
 //! The clock that calls are killed by: a thread that moves wasmtime's epoch while any call runs.
+//!
+//! It goes as real time does, but stands still where the whole process does: a container that has used up its share of
+//! the CPU is held for tens of milliseconds, a machine that sleeps for hours, and no plugin is to blame for that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -17,6 +20,10 @@ use crate::supervise::survived_on_thread;
 /// by one tick, so not more.
 pub const TICK: Duration = Duration::from_millis(2);
 
+/// The most that the clock goes on at once. A thread that is woken later than that was not let run, and most likely the
+/// calls were not either.
+const LEAP_MAX: Duration = Duration::from_millis(10);
+
 /// Ticks without a call after which the thread rests, so that an idle process is not woken.
 const QUIET_TICKS: u32 = 50;
 
@@ -25,30 +32,55 @@ const QUIET_TICKS: u32 = 50;
 pub struct Ticks {
     #[expect(clippy::disallowed_types, reason = "see above")]
     start: Instant,
-    elapsed: AtomicU64,
+    /// What the clock shows, in nanoseconds.
+    clock: AtomicU64,
+    /// When it went on last, in nanoseconds since the start.
+    moved: AtomicU64,
     running: AtomicUsize,
     resting: AtomicBool,
     stopped: AtomicBool,
 }
 
 impl Ticks {
-    /// The tick up to which a call that begins now may run.
+    /// What the clock shows when a call that begins now has had its time.
     pub fn deadline(&self, time: Duration) -> u64 {
-        in_ticks(self.start.elapsed().saturating_add(time)).saturating_add(1)
+        // What the next tick adds for the time before the call. Read before the clock, so that a tick in between makes
+        // the deadline later, not earlier.
+        let before = if self.resting.load(Ordering::SeqCst) { 0 } else { self.since_moved(self.now()) };
+        self.clock.load(Ordering::Acquire).saturating_add(before).saturating_add(nanos(time))
     }
 
     /// Whether a deadline has passed, by the last tick.
     pub fn passed(&self, deadline: u64) -> bool {
-        self.elapsed.load(Ordering::Relaxed) >= deadline
+        self.clock.load(Ordering::Relaxed) >= deadline
     }
 
     fn advance(&self) {
-        self.elapsed.store(in_ticks(self.start.elapsed()), Ordering::Relaxed);
+        self.advance_to(self.now());
+    }
+
+    fn advance_to(&self, now: u64) {
+        let more = self.since_moved(now);
+        self.clock.fetch_add(more, Ordering::Release);
+        self.moved.store(now, Ordering::Release);
+    }
+
+    /// Goes on from here: what was before is nobody's time.
+    fn resume(&self) {
+        self.moved.store(self.now(), Ordering::Release);
+    }
+
+    fn since_moved(&self, now: u64) -> u64 {
+        now.saturating_sub(self.moved.load(Ordering::Acquire)).min(nanos(LEAP_MAX))
+    }
+
+    fn now(&self) -> u64 {
+        nanos(self.start.elapsed())
     }
 }
 
-fn in_ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos() / TICK.as_nanos()).unwrap_or(u64::MAX)
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Keeps the ticker awake: held during a call.
@@ -99,7 +131,8 @@ impl Ticker {
     pub fn start(tick: impl Fn() + Send + 'static) -> std::io::Result<Ticker> {
         let ticks = Arc::new(Ticks {
             start: Instant::now(),
-            elapsed: AtomicU64::new(0),
+            clock: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
             running: AtomicUsize::new(0),
             resting: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -139,6 +172,7 @@ fn run(ticks: &Ticks, tick: &impl Fn()) {
         }
         if quiet > QUIET_TICKS {
             rest(ticks);
+            ticks.resume();
             quiet = 0;
         } else {
             thread::park_timeout(TICK);
@@ -197,6 +231,21 @@ mod tests {
         let deadline = handle.ticks.deadline(TICK * 10);
         assert!(!handle.ticks.passed(deadline));
         wait_until(|| handle.ticks.passed(deadline));
+    }
+
+    #[test]
+    fn time_in_which_the_process_stands_still_is_not_that_of_a_call() {
+        let ticker = Ticker::start(|| ()).unwrap();
+        let ticks = Arc::clone(ticker.handle().ticks());
+        // From here on the test moves the clock.
+        drop(ticker);
+        let (begin, deadline) = (ticks.now(), ticks.deadline(LEAP_MAX * 3));
+        ticks.advance_to(begin + nanos(Duration::from_secs(3600)));
+        ticks.advance_to(begin + nanos(Duration::from_secs(7200)));
+        assert!(!ticks.passed(deadline));
+        let woken = begin + nanos(Duration::from_secs(7200));
+        (1..=20).for_each(|tick| ticks.advance_to(woken + tick * nanos(TICK)));
+        assert!(ticks.passed(deadline), "it goes on as time does");
     }
 
     #[test]

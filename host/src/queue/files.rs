@@ -109,7 +109,20 @@ impl OpenFile for File {
     }
 }
 
-impl Lock for File {}
+/// A lock of the system's on a file.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Lock for Locked {}
+
+impl Drop for Locked {
+    /// Closing the file would not do: a child process that is being started at this moment has a copy of it until it
+    /// runs its own program, and with the copy the lock.
+    fn drop(&mut self) {
+        // What fails here ends with the file.
+        let _ = self.0.unlock();
+    }
+}
 
 impl Files for Disk {
     fn is_dir(&self, path: &Path) -> bool {
@@ -151,9 +164,27 @@ impl Files for Disk {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(Locked(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_let_go_is_gone_although_a_child_has_a_copy_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let file = File::create(&path).unwrap();
+        file.try_lock().unwrap();
+        let lock = Locked(file);
+        let _copy = lock.0.try_clone().unwrap();
+        assert!(Disk.lock(&path).unwrap().is_none());
+        drop(lock);
+        assert!(Disk.lock(&path).unwrap().is_some());
     }
 }

@@ -22,7 +22,7 @@ use crate::data::{Payload, Signal};
 use crate::telemetry::metrics::Metrics;
 
 /// No wait of a test is longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn payload(number: u64, size: usize) -> Payload {
     let mut bytes = number.to_le_bytes().to_vec();

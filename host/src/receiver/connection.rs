@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::server::TlsStream;
 
+use super::ahead::Ahead;
 use super::answer::Reply;
 use super::counted::Counted;
 use super::gated;
@@ -63,7 +64,7 @@ impl Connection {
         let wiring = self.shared.wiring.load_full();
         let start = Instant::now();
         if !wiring.gate.speaks_tls() {
-            return self.converse(stream, wiring, start).await;
+            return self.converse(Ahead::new(stream), wiring, start).await;
         }
         match self.shake_hands(stream, &wiring, start).await {
             Some(stream) => self.converse(stream, wiring, start).await,
@@ -100,10 +101,11 @@ impl Connection {
         let mut transports = shared.transport.subscribe();
         let service = service_fn(move |request| {
             let shared = Arc::clone(&shared);
-            async move {
+            // In a box, because what is above moves it a dozen times, and it has some kilobytes.
+            Box::pin(async move {
                 let answer = answer(shared.wiring.load_full(), shard, peer, request);
                 shared.panics.noted("answer a request", answer).await
-            }
+            })
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
 

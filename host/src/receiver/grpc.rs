@@ -13,9 +13,8 @@ mod reply;
 use bytes::{Buf, Bytes};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body::Body;
-use tokio::time::Instant;
 use tonic::Code;
 use tonic::metadata::MetadataValue;
 
@@ -36,6 +35,8 @@ const PREFIX: usize = 5;
 
 /// What `grpc-encoding` may be.
 const ENCODINGS: &str = "gzip,zstd,identity";
+
+static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// Answers one call. Dropping the future, as a lost connection does, drops what the intake was doing for it.
 pub async fn answer<B>(wiring: &Wiring, limit: usize, caller: Caller, request: http::Request<B>) -> Response<Reply>
@@ -80,7 +81,7 @@ where
         let message = format!("{} is not served here; OTLP traces, metrics and logs are", head.uri.path());
         return Err(Failure::new(Outcome::Unsupported, Code::Unimplemented, &message));
     };
-    let deadline = Deadline::of(&head.headers, Instant::now())?;
+    let deadline = Deadline::of(&head.headers)?;
     let coding = coding(&head.headers)?;
     let mut ticket = wiring.admission.enter(caller, &head.headers)?;
     let limit = limit.min(wiring.admission.largest());
@@ -120,7 +121,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 fn coding(headers: &HeaderMap) -> Result<Coding, Failure> {
-    let Some(name) = headers.get("grpc-encoding") else { return Ok(Coding::Identity) };
+    let Some(name) = headers.get(&GRPC_ENCODING) else { return Ok(Coding::Identity) };
     name.to_str().ok().and_then(Coding::named).ok_or_else(|| {
         let message = format!("grpc-encoding {name:?} is not supported; {ENCODINGS} are");
         let mut failure = Failure::new(Outcome::Unsupported, Code::Unimplemented, &message);

@@ -153,13 +153,15 @@ mod tests {
         let limiter = limiter(rate(1, 3), None, RateKey::Peer);
         let client = |address: &str| limiter.client(address.parse().unwrap(), &HeaderMap::new());
         let (one, other) = (client("192.0.2.1"), client("192.0.2.2"));
+        let begun = Instant::now();
         for _ in 0..3 {
             limiter.request(one).unwrap();
         }
         let turned_away = limiter.request(one).unwrap_err();
         assert_eq!(turned_away.limit, Limit::RequestRate);
         let wait = turned_away.retry_after;
-        assert!(wait > Duration::from_millis(500) && wait <= Duration::from_secs(1), "{wait:?}");
+        let second = Duration::from_secs(1);
+        assert!(wait <= second && wait + begun.elapsed() >= second, "{wait:?}");
         limiter.request(other).unwrap();
     }
 
@@ -183,13 +185,13 @@ mod tests {
 
     #[tokio::test]
     async fn records_count_one_by_one_and_a_large_request_takes_a_full_bucket() {
-        let limiter = limiter(None, rate(10, 20), RateKey::Peer);
+        let limiter = limiter(None, rate(1, 20), RateKey::Peer);
         let request = |count| Bytes::from(spans(count));
         limiter.records(1, Signal::Traces, &request(15)).unwrap();
         assert_eq!(limiter.records(1, Signal::Traces, &request(10)).unwrap_err().limit, Limit::RecordRate);
         limiter.records(2, Signal::Traces, &request(1000)).unwrap();
         let wait = limiter.records(2, Signal::Traces, &request(1000)).unwrap_err().retry_after;
-        assert!(wait > Duration::from_secs(1) && wait <= Duration::from_secs(2), "{wait:?}");
+        assert!(wait > Duration::from_secs(10) && wait <= Duration::from_secs(20), "{wait:?}");
     }
 
     #[tokio::test]

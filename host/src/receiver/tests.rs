@@ -33,7 +33,7 @@ use crate::shard::Shards;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a test waits for what has to come.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Waits for what has to come.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {

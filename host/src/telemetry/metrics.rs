@@ -4,6 +4,8 @@
 //! over; our own are under `sluicebox_`. `docs/metrics.md` lists them. Handles are taken once, when a component is
 //! built, and are then one atomic addition per batch.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::config::spec::Codec;
 use crate::data::Signal;
 
 impl EncodeLabelValue for Signal {
@@ -187,6 +190,34 @@ pub struct CredentialLabels {
     pub outcome: &'static str,
 }
 
+/// Labels of a way to compress requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CodecLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `none`, `gzip` or `zstd`.
+    pub encoding: &'static str,
+    /// Its level; 0 for none.
+    pub level: u32,
+}
+
+impl CodecLabels {
+    /// Those of one way of one exporter.
+    pub fn new(exporter: &str, codec: Codec) -> Self {
+        let encoding = codec.compression.encoding().unwrap_or("none");
+        CodecLabels { exporter: exporter.to_owned(), encoding, level: codec.level.into() }
+    }
+}
+
+/// Labels of encodings that a peer did not take.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RefusedLabels {
+    /// The exporter's id.
+    pub exporter: String,
+    /// `gzip` or `zstd`.
+    pub encoding: &'static str,
+}
+
 /// Labels of what a durable queue could not do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct QueueFailureLabels {
@@ -343,6 +374,11 @@ pub struct Metrics {
     pub exporter_queue_records: Family<ExporterLabels, Gauge>,
     pub exporter_queue_capacity: Family<ExporterLabels, Gauge>,
     pub exporter_batch_records: Family<ExporterLabels, Gauge>,
+    pub exporter_compression_chosen: Family<CodecLabels, Gauge>,
+    pub exporter_compression_ratio: Family<CodecLabels, Gauge<f64, AtomicU64>>,
+    pub exporter_compression_cost: Family<CodecLabels, Gauge<f64, AtomicU64>>,
+    pub exporter_compression_switches: Family<ExporterLabels, Counter>,
+    pub exporter_compression_refusals: Family<RefusedLabels, Counter>,
     pub exporter_circuit: Family<EndpointLabels, Gauge>,
     pub exporter_credentials: Family<CredentialLabels, Counter>,
     pub exporter_recovered: PerSignal<ExporterLabels>,
@@ -455,6 +491,26 @@ impl Metrics {
             exporter_queue_capacity: family!(
                 "otelcol_exporter_queue_capacity",
                 "Bytes that the exporter's queue may hold"
+            ),
+            exporter_compression_chosen: family!(
+                "sluicebox_exporter_compression_chosen",
+                "Whether adaptive compression uses this encoding and level now: 1 if it does"
+            ),
+            exporter_compression_ratio: family!(
+                "sluicebox_exporter_compression_ratio",
+                "Bytes that compression leaves of each byte, as adaptive compression measured it on live data"
+            ),
+            exporter_compression_cost: family!(
+                "sluicebox_exporter_compression_cpu_seconds_per_mebibyte",
+                "CPU time that compressing a MiB takes, as adaptive compression measured it on live data"
+            ),
+            exporter_compression_switches: family!(
+                "sluicebox_exporter_compression_switches",
+                "How often adaptive compression chose anew"
+            ),
+            exporter_compression_refusals: family!(
+                "sluicebox_exporter_compression_refusals",
+                "How often adaptive compression learnt that the peer does not take an encoding"
             ),
             exporter_circuit: family!(
                 "sluicebox_exporter_circuit_state",

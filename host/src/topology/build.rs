@@ -15,7 +15,9 @@ use crate::config::spec::{Grant, PipelineSpec, PluginSource, Spec, StageSpec};
 use crate::config::{Problem, Problems};
 use crate::dead_letter::{self, DeadLetter, DeadLetters};
 use crate::exporter::BuildError;
-use crate::plugin::{CodeCache, Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault};
+use crate::plugin::{
+    CodeCache, Compiler, Engine, Import, Plugin, PluginMetrics, SharedState, Stage, StageContext, StartFault,
+};
 use crate::report;
 use crate::telemetry::metrics::Metrics;
 
@@ -34,9 +36,14 @@ pub(super) struct Workshop {
 type Loaded = BTreeMap<PluginSource, Plugin>;
 
 impl Workshop {
-    pub(super) fn new(metrics: Metrics, own_metrics: PluginMetrics, audit: Audit) -> anyhow::Result<Workshop> {
+    pub(super) fn new(
+        metrics: Metrics,
+        own_metrics: PluginMetrics,
+        audit: Audit,
+        compiler: Compiler,
+    ) -> anyhow::Result<Workshop> {
         let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
-        let plugins = Arc::new(Plugins::new(Engine::with_cache(cache)?));
+        let plugins = Arc::new(Plugins::new(Engine::with(cache, compiler)?));
         let dead_letters = Some(Arc::default());
         Ok(Workshop { plugins, metrics, own_metrics, states: Mutex::default(), dead_letters, audit })
     }

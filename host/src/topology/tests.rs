@@ -10,8 +10,8 @@ use super::running::Running;
 use crate::admin::Board;
 use crate::config::{self, Loaded, Problems};
 use crate::memory::Memory;
-use crate::plugin::PluginMetrics;
 use crate::plugin::testing::guest;
+use crate::plugin::{Compiler, PluginMetrics};
 use crate::report;
 use crate::telemetry::metrics::Metrics;
 
@@ -45,7 +45,7 @@ service:
 }
 
 fn workshop() -> Workshop {
-    Workshop::new(Metrics::default(), PluginMetrics::default(), crate::audit::Audit::default()).unwrap()
+    Workshop::new(Metrics::default(), PluginMetrics::default(), crate::audit::Audit::default(), Compiler::Here).unwrap()
 }
 
 /// What is wrong with a pipeline file, with paths that do not depend on the run.

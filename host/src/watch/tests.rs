@@ -12,11 +12,11 @@ use super::eyes::Eyes;
 use super::{Change, Timing, WatchSet, Watcher};
 
 /// A change must be there by then.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 /// Checks so rare that only an event can be the cause.
 const BY_EVENT: Timing = Timing {
-    quiet: Duration::from_millis(50),
-    longest: Duration::from_millis(500),
+    quiet: Duration::from_millis(200),
+    longest: Duration::from_secs(2),
     check_every: Duration::from_secs(3600),
 };
 /// Checks so often that tests are quick.
@@ -112,7 +112,7 @@ async fn f81_a_file_written_in_pieces_is_one_change_when_it_is_quiet() {
     let scene = Scene::new();
     let file = scene.write("plugin.wasm", "");
     // Patient, so that a busy machine does not pause for longer between two pieces.
-    let timing = Timing { quiet: Duration::from_millis(300), longest: Duration::from_secs(5), ..BY_EVENT };
+    let timing = Timing { quiet: Duration::from_secs(1), longest: Duration::from_secs(20), ..BY_EVENT };
     let (_watcher, mut changes) = Watcher::start_timed(files([&file]), timing);
     let mut open = fs::File::create(&file).unwrap();
     for _ in 0..200 {

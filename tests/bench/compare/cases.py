@@ -31,6 +31,7 @@ class Case:
     # The collector: id and config of each processor; none: it has nothing like it.
     processors: list[tuple[str, dict]] | None = field(default_factory=list)
     load: list[str] = field(default_factory=list)
+    signal: str = "traces"
     protocol: str = "grpc"
     compression: str = "none"
     backends: int = 1
@@ -48,6 +49,17 @@ def ottl_filter(number: int = 0) -> tuple[str, dict]:
     return (f"filter/{number}", {"traces": {"span": [FILTER_OTTL]}})
 
 
+# The same filter on other signals: the field for Sluicebox, and what the collector calls the record.
+RECORDS = {"logs": ("log", "log_record"), "metrics": ("datapoint", "datapoint")}
+
+
+def filtered(name: str, what: str, signal: str, *load: str) -> "Case":
+    field_of, record = RECORDS[signal]
+    stage = ("drop", "drop", "{ '" + f'{field_of}.attributes["http.route"]' + "': [/healthz] }")
+    processor = ("filter", {signal: {record: [FILTER_OTTL]}})
+    return Case(name, what, [stage], [processor], ["--signal", signal, *load], signal)
+
+
 EDIT = (
     "edit",
     "attributes",
@@ -63,6 +75,9 @@ OTTL_REDACT = ("transform/redact", {"trace_statements": REDACT_OTTL})
 CASES = [
     Case("pass", "OTLP in, OTLP out", passes=True, sizes=(10, 100, 1000)),
     Case("filter", "drops 30 % by an attribute", [drop()], [ottl_filter()], sizes=(10, 100, 1000)),
+    filtered("logs", "30 % of log records of 300 bytes dropped by an attribute", "logs"),
+    filtered("long logs", "the same with log records of 1000 bytes", "logs", "--record-bytes", "1000"),
+    filtered("metrics", "30 % of data points of all five kinds dropped by an attribute", "metrics"),
     Case("edit", "sets an attribute and deletes one", [EDIT], [OTTL_EDIT]),
     Case("chain", "filter, sampler and transform", [drop(), SAMPLE, EDIT], [ottl_filter(), OTTL_SAMPLE, OTTL_EDIT]),
     Case("ten filters", "the same filter ten times", [drop(n) for n in range(10)], [ottl_filter(n) for n in range(10)]),

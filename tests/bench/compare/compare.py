@@ -19,7 +19,9 @@ from datetime import date
 from pathlib import Path
 
 from cases import CASES
-from measure import measure
+from alone import measure_alone
+from budgets import budgets
+from measure import latency_at, measure
 from plot import plot
 from report import report
 from sides import Collector, Floor, Rotel, Sluicebox, found
@@ -30,6 +32,16 @@ RELEASE = ROOT / "target/release"
 
 def spread(values: list[float]) -> dict[str, float]:
     return {"min": min(values), "median": statistics.median(values), "max": max(values)}
+
+
+def at_peers_load(arguments, sides, case, size: int, taken: dict[str, list[dict]]) -> None:
+    """Half of what a side takes is more for a fast one: its latency at the load of the slowest peer, too."""
+    ours = next((side for side in sides if isinstance(side, Sluicebox)), None)
+    rates = [rounds[-1]["records_per_s"] for name, rounds in taken.items() if name not in ("floor", "sluicebox")]
+    if ours and rates:
+        half = min(rates) / 2
+        found = latency_at(arguments.sluicebox, ours, case, size, arguments.seconds, half)
+        taken[ours.name][-1] |= {f"{name}_at_peers_load": value for name, value in found.items()}
 
 
 def run(arguments, sides) -> list[dict]:
@@ -46,6 +58,7 @@ def run(arguments, sides) -> list[dict]:
                         continue
                     figures = measure(arguments.sluicebox, side, case, size, arguments.seconds)
                     taken[side.name].append(figures)
+                at_peers_load(arguments, sides, case, size, taken)
             for name, rounds in taken.items():
                 figures = {key: spread([one[key] for one in rounds]) for key in rounds[0]}
                 rows.append({"case": case.name, "what": case.what, "records": size, "side": name, **figures})
@@ -80,6 +93,11 @@ def main() -> int:
     print("\n".join(f"missing: {why}" for why in missing))
     sides = [side for side in sides if not side.missing()]
     rows = run(arguments, sides)
+    alone = None
+    if not arguments.only:
+        figures = measure_alone(arguments.sluicebox, arguments.rounds, arguments.seconds)
+        alone = {key: spread(values) for key, values in figures.items()}
+    print(budgets(rows, alone))
     result = {
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
@@ -87,6 +105,7 @@ def main() -> int:
         "seconds": arguments.seconds,
         "missing": missing,
         "rows": rows,
+        "alone": alone,
     }
     arguments.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     arguments.out.with_suffix(".md").write_text(report(result))

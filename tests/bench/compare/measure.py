@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cases import Case
@@ -29,8 +29,9 @@ def load(tool: Path, case: Case, ports: Ports, pid: int, extra: list[str]) -> di
     return json.loads(run.stdout)
 
 
-def measure(tool: Path, side: Side, case: Case, size: int, seconds: float) -> dict:
-    """Saturation, then half of that at a fixed rate; figures of both."""
+@contextmanager
+def running(tool: Path, side: Side, case: Case):
+    """The process of a side before its sinks, its ports, and how long it took until it listened, in milliseconds."""
     ports = Ports.free(case.backends)
     with ExitStack() as stack, tempfile.TemporaryDirectory() as root:
         for number, port in enumerate(ports.sinks):
@@ -43,21 +44,37 @@ def measure(tool: Path, side: Side, case: Case, size: int, seconds: float) -> di
         listens = [ports.http] if case.protocol == "http" else [ports.grpc]
         began = time.monotonic()
         process = stack.enter_context(Started(side.command(case, ports, folder), folder, listens))
-        ready_ms = (time.monotonic() - began) * 1000
+        yield process, ports, (time.monotonic() - began) * 1000
+
+
+def shape(size: int, seconds: float) -> list[str]:
+    return ["--batch", str(size), "--warm-up", "500ms", "--duration", f"{seconds}s"]
+
+
+def latency(report: dict) -> dict:
+    return {f"{name}_ms": report["latency_ms"][name] for name in ("p50", "p99", "p99_9")}
+
+
+def measure(tool: Path, side: Side, case: Case, size: int, seconds: float) -> dict:
+    """Saturation, then half of that at a fixed rate; figures of both."""
+    with running(tool, side, case) as (process, ports, ready_ms):
         time.sleep(0.5)
         idle = resident_mb(process.pid)
-        shape = ["--batch", str(size), "--warm-up", "1s"]
-        full = load(tool, case, ports, process.pid, [*shape, "--duration", f"{seconds}s"])
+        full = load(tool, case, ports, process.pid, shape(size, seconds))
         half = full["records_per_s"] / 2
-        calm = load(tool, case, ports, process.pid, [*shape, "--duration", f"{seconds}s", "--rate", f"{half:.0f}"])
+        calm = load(tool, case, ports, process.pid, [*shape(size, seconds), "--rate", f"{half:.0f}"])
         return {
             "records_per_s": full["records_per_s"],
             "cpu_s_per_million": full["process"]["cpu_s_per_million_records"],
             "refused": full["measured"]["refused_requests"] + full["measured"]["failed_requests"],
-            "p50_ms": calm["latency_ms"]["p50"],
-            "p99_ms": calm["latency_ms"]["p99"],
-            "p99_9_ms": calm["latency_ms"]["p99_9"],
+            **latency(calm),
             "idle_mb": idle,
             "peak_mb": full["process"]["resident_peak_bytes"] / 1e6,
             "ready_ms": ready_ms,
         }
+
+
+def latency_at(tool: Path, side: Side, case: Case, size: int, seconds: float, rate: float) -> dict:
+    """Latency at a rate that another side sets."""
+    with running(tool, side, case) as (process, ports, _):
+        return latency(load(tool, case, ports, process.pid, [*shape(size, seconds), "--rate", f"{rate:.0f}"]))

@@ -1,12 +1,15 @@
 """The table that people read."""
 
+from budgets import budgets
+
 HEAD = """# Side by side
 
 Made by `tests/bench/compare/compare.py`; do not edit. {date}, {machine}; {rounds} rounds of {seconds:g} s for each figure,
 all sides in turns. Generator, side and sink share the machine, so that rates are of this machine; **CPU seconds per
 million records** (user and system of the side's process) are what compares. Figures are medians, with the least and the
 most in brackets; × is the ratio of medians to the floor, a proxy that only moves the bytes. Latency is that of answers at
-half of the side's own saturation, in an open loop.
+half of the side's own saturation, in an open loop, coordinated omission corrected; where Sluicebox was also measured at
+half of what the slowest peer takes, that follows in a line of its own.
 
 ![CPU seconds per million records](comparison.svg)
 """
@@ -41,11 +44,17 @@ def ratio(row: dict, other: dict | None) -> str:
     return f"{row['cpu_s_per_million']['median'] / other['cpu_s_per_million']['median']:.2f} ×"
 
 
+def latency(row: dict, suffix: str) -> str:
+    p50, p99, p99_9 = (row[f"{name}_{suffix}"] for name in ("p50", "p99", "p99_9"))
+    return f"{p50['median']:.1f} / {figure(p99, 1)} / {p99_9['median']:.1f}"
+
+
 def report(result: dict) -> str:
     rows = result["rows"]
     text = [HEAD.format(**result)]
     if result["missing"]:
         text.append("Missing: " + "; ".join(result["missing"]) + ".\n")
+    text.append(budgets(rows, result["alone"]))
     floors = {row["records"]: row for row in rows if row["side"] == "floor"}
     for case in dict.fromkeys((row["case"], row["what"]) for row in rows):
         text.append(f"\n## {case[0]}: {case[1]}\n")
@@ -58,10 +67,13 @@ def report(result: dict) -> str:
         for row in (row for row in rows if row["case"] == case[0]):
             size = row["records"]
             rate = {key: value / 1000 for key, value in row["records_per_s"].items()}
-            latency = " / ".join(f"{row[key]['median']:.1f}" for key in ("p50_ms", "p99_ms", "p99_9_ms"))
             memory = f"{row['idle_mb']['median']:.0f} / {row['peak_mb']['max']:.0f}"
             text.append(
                 f"| {size} | {row['side']} | {figure(rate, 0)} | {figure(row['cpu_s_per_million'], 2)} "
-                f"| {ratio(row, floors.get(size))} | {ratio(row, ours.get(size))} | {latency} | {memory} |"
+                f"| {ratio(row, floors.get(size))} | {ratio(row, ours.get(size))} "
+                f"| {latency(row, 'ms')} | {memory} |"
             )
+            if "p99_ms_at_peers_load" in row:
+                at = latency(row, "ms_at_peers_load")
+                text.append(f"| {size} | {row['side']}, at the load of the slowest peer | | | | | {at} | |")
     return "\n".join(text) + "\n" + TAIL

@@ -86,7 +86,7 @@ class Sluicebox(Side):
             + (f"processors:\n{stages}" if stages else "")
             + f"exporters:\n{exporters}"
             "service:\n  telemetry: { endpoint: none }\n"
-            f"  pipelines:\n    traces: {{ receivers: [otlp], processors: [{names}], exporters: [{outs}] }}\n"
+            f"  pipelines:\n    {case.signal}: {{ receivers: [otlp], processors: [{names}], exporters: [{outs}] }}\n"
         )
         (folder / "pipeline.yaml").write_text(text)
         return [str(self.binary), "-q", "run", str(folder / "pipeline.yaml")]
@@ -130,7 +130,7 @@ class Collector(Side):
             "service": {
                 "telemetry": {"metrics": {"level": "none"}, "logs": {"level": "error"}},
                 "pipelines": {
-                    "traces": {
+                    case.signal: {
                         "receivers": ["otlp"],
                         "processors": [name for name, _ in case.processors] + list(batch),
                         "exporters": list(exporters),

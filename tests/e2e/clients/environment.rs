@@ -35,7 +35,7 @@ async fn e20_to_e26_the_environment_configures_what_the_file_leaves_open() {
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=shop%20one"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "25000"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", ""),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "ca.pem"),
@@ -50,7 +50,7 @@ async fn e20_to_e26_the_environment_configures_what_the_file_leaves_open() {
     assert!(seen.iter().all(|seen| seen.header("x-tenant") == "shop one" && seen.client.is_some()));
     let timeouts: Vec<_> =
         seen.iter().map(|seen| seen.header("grpc-timeout")).filter(|text| !text.is_empty()).collect();
-    assert_eq!(timeouts, ["2500m"]);
+    assert_eq!(timeouts, ["25000m"]);
     assert!(seen.iter().any(|seen| seen.path == "/v1/traces"));
     assert!(sluicebox.log().join("\n").contains("`OTEL_EXPORTER_OTLP_INSECURE` has a value that is not known"));
     sluicebox.stop();

@@ -15,11 +15,12 @@ processors:
     plugin: ./misbehaves.wasm
     config: { behaviour: loop, when: bad }
     grants: [metrics, state, clock, random]
-    limits: { deadline: 300ms }
+    limits: { deadline: 1s, search_time: 60s }
   filters:
     plugin: ./misbehaves.wasm
     config: { behaviour: drop-short-names }
     grants: [metrics, state, clock, random]
+    limits: { deadline: 10s }
 exporters:
   file/bad: { path: bad.jsonl, batch: { timeout: 20ms } }
   file/good: { path: good.jsonl, batch: { timeout: 20ms } }
@@ -63,10 +64,10 @@ async fn f58_a_runaway_plugin_leaves_another_pipeline_its_latency_and_is_soon_le
     let (median, p99) = (quantile(&took, 50), quantile(&took, 99));
     eprintln!("{} requests alone: median {:?}, p99 {:?}", alone.len(), quantile(&alone, 50), quantile(&alone, 99));
     eprintln!("{} requests beside the runaway: median {median:?}, p99 {p99:?}", took.len());
-    // Had they waited for the runaway, each would have taken the rest of a deadline, 150 ms in the mean. A loaded
+    // Had they waited for the runaway, each would have taken the rest of a deadline, 500 ms in the mean. A loaded
     // machine is slow, so the bounds are wide: most take a fraction of the deadline, next to none more than two.
-    assert!(median < Duration::from_millis(75), "median {median:?}");
-    assert!(p99 < Duration::from_millis(600), "p99 {p99:?}");
+    assert!(median < Duration::from_millis(250), "median {median:?}");
+    assert!(p99 < Duration::from_secs(2), "p99 {p99:?}");
     sluicebox.wait_for_lines("good.jsonl", |lines| spans(lines).len() == alone.len() + took.len());
     sluicebox.wait_for_lines("bad.jsonl", |lines| spans(lines).len() == 120);
 

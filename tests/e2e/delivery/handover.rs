@@ -52,7 +52,7 @@ async fn f98_an_exporter_that_changes_hands_its_queue_over_and_nobody_notices() 
     let count = taken.load(Ordering::Relaxed) * 5;
     wait_for_metric(&sluicebox, SENT, count as f64).await;
     alive.wait_for_spans(count);
-    assert_eq!(sluicebox.metric(QUEUED, &[]).await, 0.0);
+    wait_for_metric(&sluicebox, QUEUED, 0.0).await;
     assert_law(&sluicebox).await;
     sluicebox.stop();
 }

@@ -12,8 +12,8 @@ use crate::requests::encoded_spans;
 #[tokio::test(flavor = "multi_thread")]
 async fn f54_the_end_is_told_first_then_listeners_close_then_queues_run_empty() {
     let peer = Peer::start(Mood::Hesitates).await;
-    let exporter = format!("otlp/backend: {{ endpoint: \"{}\", batch: {{ timeout: 10ms }} }}", peer.url());
-    let pipeline = to_file("", "", "").replace("file: { path: out.jsonl }", &exporter);
+    let exporter = format!("otlp/backend: {{ endpoint: \"{}\", timeout: 5m, batch: {{ timeout: 10ms }} }}", peer.url());
+    let pipeline = to_file("", "", "\n  shutdown_timeout: 5m").replace("file: { path: out.jsonl }", &exporter);
     let sluicebox = Sluicebox::run(&pipeline.replace("[file]", "[otlp/backend]"));
     let address = sluicebox.address("otlp", "grpc");
     let client = GrpcClient::connect(&sluicebox).await;

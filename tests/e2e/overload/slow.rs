@@ -38,7 +38,7 @@ const BODY: &str = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: applica
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f12_slow_heads_and_bodies_are_closed_and_others_are_served() {
-    let timeouts = ", timeouts: { head: 500ms, body: 500ms, rest: 100ms }";
+    let timeouts = ", timeouts: { head: 3s, body: 3s, rest: 100ms }";
     let sluicebox = Sluicebox::run(&to_file(timeouts, timeouts, ""));
     let (grpc, http) = (sluicebox.address("otlp", "grpc"), sluicebox.address("otlp", "http"));
     let mut slow = tokio::task::JoinSet::new();

@@ -117,6 +117,8 @@ async fn f27_a_watch_that_panics_watches_again() {
 async fn f27_a_lane_that_panics_makes_the_process_unhealthy_and_clients_come_again() {
     let sluicebox = run();
     assert_serves(&sluicebox).await;
+    // A span that is still on its way into the lane would be what it panics over.
+    sluicebox.wait_for_lines("out.jsonl", |lines| !lines.is_empty());
     ask(&sluicebox, "lane");
     assert_serves(&sluicebox).await;
     wait_for_unhealthy(&sluicebox, "exporter file").await;
@@ -142,7 +144,7 @@ async fn f27_a_data_thread_that_panics_ends_the_process_with_a_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn f27_a_replay_that_panics_ends_the_run_with_a_failure() {
     let input = tempfile::NamedTempFile::with_suffix(".jsonl").unwrap();
-    fs::write(input.path(), "{\"resourceSpans\":[]}\n".repeat(5)).unwrap();
+    fs::write(input.path(), "{\"resourceSpans\":[]}\n".repeat(500)).unwrap();
     let all = to_file("", "", "");
     let (_, rest) = all.split_once("exporters:").unwrap();
     let pipeline = format!(

@@ -19,7 +19,7 @@ processors:
     plugin: ./misbehaves.wasm
     config: {{ behaviour: loop, when: bad }}
     grants: [metrics, state, clock, random]
-    limits: {{ deadline: 300ms }}
+    limits: {{ deadline: 600ms, search_time: 60s }}
     on_error: {on_error}
 exporters:
   file/bad: {{ path: bad.jsonl, batch: {{ timeout: 20ms }} }}
@@ -52,8 +52,9 @@ async fn f58_a_runaway_plugin_shares_its_thread_and_its_batches_follow_on_error(
             taken += 1;
         }
         assert_eq!(looping.await.unwrap(), [status; 3], "{on_error}");
-        // One shard, which loops for 0.9 s: had it not shared its thread, three would have got through.
-        assert!(taken > 30, "{taken} requests of the other pipeline while one plugin looped");
+        // One shard, which loops three or six times for 0.6 s: had it not shared its thread, one would have got through
+        // before, between and after each two of them.
+        assert!(taken > 14, "{taken} requests of the other pipeline while one plugin looped");
         let lines = sluicebox.wait_for_lines("good.jsonl", |lines| spans(lines).len() == taken);
         assert!(spans(&lines).iter().all(|span| span["name"] == "good"));
 

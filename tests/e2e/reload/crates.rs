@@ -27,7 +27,7 @@ fn a_plugin_is_made_run_edited_saved_and_reloaded_without_a_lost_span() {
     // The first build of all compiles the SDK, for which no wait of the harness is long enough on a slow machine.
     sluicebox(files.path(), &["plugin", "build", "mine"]);
     let written = fs::read_to_string(files.path().join("mine/src/lib.rs")).unwrap();
-    let stage = "  mine: { plugin: ./mine, config: { routes: [/healthz] } }";
+    let stage = "  mine: { plugin: ./mine, limits: { deadline: 10s }, config: { routes: [/healthz] } }";
     fs::write(files.path().join("pipeline.yaml"), pipeline(stage, "mine")).unwrap();
 
     let sluicebox = Sluicebox::run_in(files, &["pipeline.yaml"]);

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use super::*;
 use crate::plugins::guests::guest;
 
-const STAGE: &str = "  stage: { plugin: ./stage.wasm }";
+const STAGE: &str = "  stage: { plugin: ./stage.wasm, limits: { deadline: 10s } }";
 
 #[test]
 fn a_pipeline_file_that_changes_in_place_or_through_a_rename_is_taken_without_a_lost_span() {

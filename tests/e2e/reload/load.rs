@@ -14,7 +14,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLink
 use prost::Message;
 use tokio::time::sleep;
 
-use crate::harness::Sluicebox;
+use crate::harness::{PATIENCE, Sluicebox};
 
 /// Spans of one request.
 const SPANS: u64 = 3;
@@ -101,7 +101,9 @@ impl Numbers {
 
 async fn send_grpc(url: String, numbers: Numbers) -> Result<Vec<u64>, String> {
     let once = RetryPolicy::disabled();
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(url).with_retry_policy(once).build().unwrap();
+    let exporter =
+        SpanExporter::builder().with_tonic().with_endpoint(url).with_timeout(PATIENCE).with_retry_policy(once);
+    let exporter = exporter.build().unwrap();
     let mut acknowledged = Vec::new();
     while let Some(batch) = numbers.take() {
         let spans = batch.iter().map(|number| span_data(*number)).collect();

@@ -88,8 +88,7 @@ fn a_removed_receiver_closes_an_added_one_opens_and_the_rest_keep_their_connecti
 
 #[test]
 fn a_listener_that_moves_to_another_receiver_keeps_its_connections() {
-    // A port of its own, free a moment ago.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = harness::free_address();
     let sluicebox = Sluicebox::run(&receivers(&[("otlp/old", &free)], "out.jsonl"));
     let load = Load::of(&[&free, &free], None);
     load.wait_for_more();

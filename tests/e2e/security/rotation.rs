@@ -17,9 +17,12 @@ use crate::harness::{Sluicebox, wait_for};
 const USED: &str = "its files have changed, and are used";
 const KEPT: &str = "its files have changed, but cannot be used";
 
+/// Replaces both files, one right after the other: in between they do not fit.
 fn put(sluicebox: &Sluicebox, paper: &Paper) {
-    sluicebox.write("server.pem", &paper.cert);
-    sluicebox.write("server.key", &paper.key);
+    fs::write(sluicebox.path("next.pem"), &paper.cert).unwrap();
+    fs::write(sluicebox.path("next.key"), &paper.key).unwrap();
+    fs::rename(sluicebox.path("next.pem"), sluicebox.path("server.pem")).unwrap();
+    fs::rename(sluicebox.path("next.key"), sluicebox.path("server.key")).unwrap();
 }
 
 async fn rotations(sluicebox: &Sluicebox, outcome: &str) -> f64 {

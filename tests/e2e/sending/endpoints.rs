@@ -1,12 +1,14 @@
 //! Several endpoints: spread, and gone around where one fails.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sluicebox::data::Signal;
+use tokio::net::TcpStream;
 
 use super::{QUICK, SENT, circuits, delivered, pipeline, until};
 use crate::client::post_protobuf;
-use crate::harness::{Sluicebox, spans};
+use crate::harness::{Sluicebox, free_address, spans};
 use crate::peer::{Mood, Peer};
 use crate::requests::encoded_spans;
 
@@ -39,7 +41,7 @@ async fn requests_are_spread_over_the_endpoints_as_the_file_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn least_loaded_goes_around_an_endpoint_that_is_slow() {
     let (slow, quick) = (Peer::start(Mood::Hesitates).await, Peer::start(Mood::content()).await);
-    let settings = format!("endpoints: ['{}', '{}'], balance: least_loaded", slow.url(), quick.url());
+    let settings = format!("endpoints: ['{}', '{}'], balance: least_loaded, timeout: 5m", slow.url(), quick.url());
     let sluicebox = one_shard(&settings);
     // The first request hangs at the slow one; each that comes after it finds that endpoint busy.
     for number in 0..21 {
@@ -69,8 +71,9 @@ fn names(backend: &Sluicebox) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e14_f35_a_backend_that_is_killed_is_gone_around_and_taken_back_with_nothing_lost() {
-    let (first, second) = (backend("127.0.0.1:0"), backend("127.0.0.1:0"));
-    let address = first.address("otlp", "grpc");
+    // The first one's address must be its own while it is dead.
+    let address = free_address();
+    let (first, second) = (backend(&address), backend("127.0.0.1:0"));
     let endpoints = format!("['http://{address}', 'http://{}']", second.address("otlp", "grpc"));
     let circuit = "circuit_breaker: { failures: 2, open_for: 300ms, open_max: 300ms }";
     let settings = format!("endpoints: {endpoints}, balance: failover, {QUICK}, {circuit}");
@@ -79,6 +82,9 @@ async fn e14_f35_a_backend_that_is_killed_is_gone_around_and_taken_back_with_not
     delivered(&sluicebox, 5.0).await;
     assert_eq!((names(&first).len(), names(&second).len()), (5, 0));
     first.signal("KILL");
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     send(&sluicebox, "during", 20).await;
     delivered(&sluicebox, 25.0).await;
     sluicebox.wait_for_log("the circuit is open: ");

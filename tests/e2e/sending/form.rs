@@ -91,7 +91,7 @@ async fn e02_f33_answers_that_are_huge_or_bombs_are_not_read_and_the_request_is_
 #[tokio::test(flavor = "multi_thread")]
 async fn e03_no_more_requests_are_under_way_than_configured() {
     let backend = Peer::start(Mood::Hesitates).await;
-    let settings = format!("endpoint: '{}', max_in_flight: 2", backend.url());
+    let settings = format!("endpoint: '{}', max_in_flight: 2, timeout: 5m", backend.url());
     let sluicebox = Sluicebox::run(&pipeline("otlp", &settings).replace("shards: 2", "shards: 1"));
     for number in 0..6 {
         send(&sluicebox, encoded_spans(&number.to_string(), 1)).await;

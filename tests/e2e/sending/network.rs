@@ -7,7 +7,7 @@ use sluicebox::data::Signal;
 use super::{QUICK, circuits, delivered, pipeline};
 use crate::client::post_protobuf;
 use crate::fault_proxy::{Fault, FaultProxy};
-use crate::harness::{Sluicebox, wait_for};
+use crate::harness::{Sluicebox, eventually, wait_for};
 use crate::peer::{Mood, Peer};
 use crate::requests::encoded_spans;
 
@@ -19,7 +19,7 @@ async fn send(to: &Sluicebox, name: &str) {
 async fn e14_f36_after_a_reset_that_hides_the_answer_the_same_bytes_go_again() {
     let backend = Peer::start(Mood::content()).await;
     let network = FaultProxy::before(backend.address).await;
-    let settings = format!("endpoint: '{}', compression: gzip, {QUICK}", network.url());
+    let settings = format!("endpoint: '{}', timeout: 5m, compression: gzip, {QUICK}", network.url());
     let sluicebox = Sluicebox::run(&pipeline("otlp", &settings));
     network.becomes(Fault::Mute);
     let request = encoded_spans("a", 20);
@@ -40,7 +40,8 @@ async fn f34_f35_a_blackholed_backend_opens_the_circuit_and_its_return_closes_it
     let backend = Peer::start(Mood::content()).await;
     let network = FaultProxy::before(backend.address).await;
     let circuit = "circuit_breaker: { failures: 3, open_for: 1s, open_max: 1s }";
-    let settings = format!("endpoint: '{}', timeout: 200ms, {QUICK}, {circuit}", network.url());
+    // So long that a slow machine answers in time where the network is whole.
+    let settings = format!("endpoint: '{}', timeout: 2s, {QUICK}, {circuit}", network.url());
     let sluicebox = Sluicebox::run(&pipeline("otlp", &settings));
     send(&sluicebox, "before").await;
     backend.wait_for_spans(1);
@@ -51,12 +52,24 @@ async fn f34_f35_a_blackholed_backend_opens_the_circuit_and_its_return_closes_it
         send(&sluicebox, &format!("during-{number}")).await;
     }
     sluicebox.wait_for_log("the circuit is open: ");
-    assert_eq!(circuits(&sluicebox).await, closed("open"));
-    assert_eq!(sluicebox.metric("sluicebox_exporter_circuit_state", &[&network.url()]).await, 2.0);
+    // Now and then a probe is under way instead.
+    eventually("an open circuit", async || match circuits(&sluicebox).await {
+        found if found == closed("open") => Ok(()),
+        found => Err(format!("{found:?}")),
+    })
+    .await;
+    eventually("an open circuit", async || {
+        match sluicebox.metric("sluicebox_exporter_circuit_state", &[&network.url()]).await {
+            2.0 => Ok(()),
+            state => Err(format!("{state}")),
+        }
+    })
+    .await;
     // Up to eight attempts were under way when it opened; then there is one probe at a time.
     sluicebox.wait_for_nth_log("the circuit is open again", 2);
     let attempts = sluicebox.metric("sluicebox_exporter_attempts_total", &["retryable"]).await;
-    assert!(attempts <= 3.0 + 8.0 + 3.0, "{attempts} attempts");
+    let probes = sluicebox.log().iter().filter(|line| line.contains("the circuit is open again")).count();
+    assert!(attempts <= 3.0 + 8.0 + (probes + 1) as f64, "{attempts} attempts, {probes} probes");
     network.becomes(Fault::None);
     sluicebox.wait_for_log("the circuit is closed");
     delivered(&sluicebox, 41.0).await;
@@ -74,7 +87,7 @@ async fn f34_a_connection_that_the_network_forgot_is_given_up_with_the_circuit()
     let backend = Peer::start(Mood::content()).await;
     let network = FaultProxy::before(backend.address).await;
     let circuit = "circuit_breaker: { failures: 2, open_for: 100ms, open_max: 100ms }";
-    let settings = format!("endpoint: '{}', timeout: 300ms, {QUICK}, {circuit}", network.url());
+    let settings = format!("endpoint: '{}', timeout: 2s, {QUICK}, {circuit}", network.url());
     let sluicebox = Sluicebox::run(&pipeline("otlp", &settings).replace("shards: 2", "shards: 1"));
     send(&sluicebox, "before").await;
     delivered(&sluicebox, 1.0).await;
@@ -82,11 +95,11 @@ async fn f34_a_connection_that_the_network_forgot_is_given_up_with_the_circuit()
     send(&sluicebox, "after").await;
     // Whoever of the two keeps the time is first: the exporter, or its HTTP/2 library by `grpc-timeout`.
     let line = sluicebox.wait_for_log("delivery failed and will be tried again");
-    assert!(line.contains("no answer within 300ms") || line.contains("Timeout expired"), "{line}");
-    // HTTP/2 itself would notice after fifteen seconds of silence.
+    assert!(line.contains("no answer within 2s") || line.contains("Timeout expired"), "{line}");
+    // HTTP/2 itself would notice after fifteen seconds of silence, of which some two are over.
     let started = tokio::time::Instant::now();
     delivered(&sluicebox, 2.0).await;
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
     assert_eq!(network.connections(), 2);
     sluicebox.stop();
 }

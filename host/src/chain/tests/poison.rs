@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use tokio::time::Instant;
 
 use super::*;
 use crate::dead_letter::{self, DeadLetter};
@@ -191,11 +192,15 @@ async fn f79_poison_in_every_batch_does_not_open_the_breaker() {
 async fn f63_a_plugin_that_traps_on_everything_is_searched_once_and_then_passed_by() {
     let rig = Rig::new(vec![bad("misbehaves", "unreachable", OnError::Pass)]).await;
     let batch = named(["bad"; 1_000]);
+    let begun = Instant::now();
     assert!(is_untouched(&rig.run(&batch).await.unwrap(), &batch));
     let traps = rig.faults("trap");
     assert!((12..=60).contains(&traps), "{traps}");
     assert!(is_untouched(&rig.run(&batch).await.unwrap(), &batch));
-    assert_eq!((rig.faults("trap"), rig.faults("open")), (traps, 1));
+    // If the machine stood still for longer than the breaker is open, the batch is the next try.
+    let is_late = begun.elapsed() >= Duration::from_millis(100);
+    let seen = (rig.faults("trap") - traps, rig.faults("open"));
+    assert!(seen == (0, 1) || (is_late && seen == (1, 0)), "{seen:?}");
     assert_eq!(rig.metric("sluicebox_plugin_searches_total", &["outcome=\"nothing\""]), 1);
 }
 
@@ -207,13 +212,17 @@ async fn f79_searches_have_a_share_of_the_time_and_no_more() {
     };
     let config = json!({ "behaviour": "loop", "when": "bad" });
     let rig = Rig::new(vec![step_with("misbehaves", OnError::Pass, config, guest)]).await;
+    let begun = Instant::now();
     for _ in 0..4 {
         assert_eq!(rig.names(&named(["a", "bad", "c", "d"])).await, ["a", "bad", "c", "d"]);
     }
-    // A second search has next to nothing left, a third nothing.
+    let took = begun.elapsed();
+    // A second search has next to nothing left, a third nothing, unless the machine gives them time by standing still.
     let searches = rig.metric("sluicebox_plugin_searches_total", &[]);
-    assert!((1..4).contains(&searches), "{searches}");
-    assert!(rig.faults("deadline") < 4 * 3, "{}", rig.faults("deadline"));
+    assert!((1..4).contains(&searches) || took > Duration::from_millis(600), "{searches} in {took:?}");
+    // One fault of each batch is its own. The last call of a search may outlive its time by a deadline.
+    let spent = 50 * (rig.faults("deadline") - 4);
+    assert!(spent <= 120 + took.as_millis() as u64 / 5 + 50 * searches, "{spent} ms in {took:?}, {searches} searches");
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
 //! What lies between a pipeline and a target: queue, batches, retries.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use crate::config::raw;
 use crate::config::report::{Report, Spot};
 use crate::config::spec::{AdaptiveBatchSpec, BatchSpec, OnExhausted, QueueSpec, RetrySpec};
 
 use super::{at_least_one, durable, some_bytes, some_time};
+
+/// How long a record waits for others if no time was typed, where a client waits with it.
+const AWAITED_TIMEOUT: Duration = Duration::from_millis(5);
 
 pub(super) fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueSpec {
     match raw {
@@ -20,7 +24,7 @@ pub(super) fn queue(report: &mut Report, spot: &Spot, raw: raw::Queue) -> QueueS
     }
 }
 
-pub(super) fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> BatchSpec {
+pub(super) fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch, queue: &QueueSpec) -> BatchSpec {
     let count = |records: u64| usize::try_from(records).unwrap_or(usize::MAX);
     let (mut min_records, max_records) = (count(raw.min_records), count(raw.max_records));
     if max_records > 0 && max_records < min_records {
@@ -31,11 +35,12 @@ pub(super) fn batch(report: &mut Report, spot: &Spot, raw: &raw::Batch) -> Batch
         }
         min_records = max_records;
     }
+    let is_awaited = *queue == QueueSpec::None && !report.is_given(&spot.key("timeout"));
     BatchSpec {
         min_records,
         max_records,
         max_bytes: some_bytes(report, &spot.key("max_bytes"), raw.max_bytes),
-        timeout: raw.timeout.0,
+        timeout: if is_awaited { AWAITED_TIMEOUT } else { raw.timeout.0 },
         adaptive: raw.adaptive.as_ref().map(|adaptive| self::adaptive(report, spot, adaptive)),
     }
 }

@@ -16,6 +16,7 @@ use crate::config::spec::{
 use crate::config::{address, value::Time};
 use crate::data::Signal;
 
+use super::compression::compression;
 use super::credential::credential;
 use super::spread::Spread;
 use super::tls::tls;
@@ -63,8 +64,8 @@ fn with<T: Delivered + serde::de::DeserializeOwned>(
     let on_exhausted = exhausted::on_exhausted(report, spot, retry.on_exhausted, &queue, dead_letter.is_some());
     Some(ExporterSpec {
         target,
+        batch: delivery::batch(report, &spot.key("batch"), batch, &queue),
         queue,
-        batch: delivery::batch(report, &spot.key("batch"), batch),
         retry: delivery::retry(report, &spot.key("retry_on_failure"), retry, on_exhausted),
         dead_letter,
     })
@@ -72,7 +73,8 @@ fn with<T: Delivered + serde::de::DeserializeOwned>(
 
 /// What the two clients have in common, as typed.
 struct Client<'a> {
-    compression: Option<raw::Compression>,
+    compression: Option<&'a raw::Compression>,
+    compression_params: &'a raw::CompressionParams,
     headers: Option<&'a BTreeMap<String, raw::Header>>,
     timeout: Option<Time>,
     tls: &'a raw::Tls,
@@ -83,15 +85,17 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     fn of_grpc(raw: &'a raw::OtlpGrpc, spread: SpreadSpec) -> Self {
-        let raw::OtlpGrpc { compression, headers, timeout, tls, auth, max_in_flight, .. } = raw;
-        let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
-        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight, spread }
+        let raw::OtlpGrpc { compression, compression_params, headers, timeout, tls, auth, max_in_flight, .. } = raw;
+        let (compression, headers, auth) = (compression.as_ref(), headers.as_ref(), auth.as_ref());
+        let (timeout, max_in_flight) = (*timeout, *max_in_flight);
+        Client { compression, compression_params, headers, timeout, tls, auth, max_in_flight, spread }
     }
 
     fn of_http(raw: &'a raw::OtlpHttp, spread: SpreadSpec) -> Self {
-        let raw::OtlpHttp { compression, headers, timeout, tls, auth, max_in_flight, .. } = raw;
-        let (compression, timeout, max_in_flight) = (*compression, *timeout, *max_in_flight);
-        Client { compression, headers: headers.as_ref(), timeout, tls, auth: auth.as_ref(), max_in_flight, spread }
+        let raw::OtlpHttp { compression, compression_params, headers, timeout, tls, auth, max_in_flight, .. } = raw;
+        let (compression, headers, auth) = (compression.as_ref(), headers.as_ref(), auth.as_ref());
+        let (timeout, max_in_flight) = (*timeout, *max_in_flight);
+        Client { compression, compression_params, headers, timeout, tls, auth, max_in_flight, spread }
     }
 
     fn spec(
@@ -102,12 +106,7 @@ impl<'a> Client<'a> {
         endpoint: String,
         others: &BTreeMap<Signal, String>,
     ) -> OtlpClientSpec {
-        let compression = match self.compression {
-            Some(raw::Compression::None) => Some(Compression::None),
-            Some(raw::Compression::Gzip) => Some(Compression::Gzip),
-            Some(raw::Compression::Zstd) => Some(Compression::Zstd),
-            None => otel.compression(report),
-        };
+        let compression = compression(report, otel, spot, self.compression, self.compression_params);
         let timeout = match self.timeout {
             Some(time) => Some(some_time(report, &spot.key("timeout"), time)),
             None => otel.timeout(report),
@@ -128,7 +127,7 @@ impl<'a> Client<'a> {
             tls: tls(report, Some(otel), &spot.key("tls"), self.tls),
             auth,
             endpoint,
-            compression: compression.unwrap_or(Compression::None),
+            compression,
             headers: headers.unwrap_or_default(),
             timeout: timeout.unwrap_or(Duration::from_secs(10)),
             max_in_flight: NonZeroUsize::new(in_flight).unwrap_or(NonZeroUsize::MIN),

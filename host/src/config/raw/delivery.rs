@@ -80,7 +80,7 @@ pub(in crate::config) struct Batch {
     pub max_records: u64,
     /// A request is never larger, before compression; larger ones are split.
     pub max_bytes: Size,
-    /// A request is sent when its oldest record has waited so long.
+    /// A request is sent when its oldest record has waited so long. With `queue: none`, 5ms if it is left out.
     pub timeout: Time,
     /// Lets the size of requests follow how fast the peer answers, instead of `min_records`. Left out: it does not.
     pub adaptive: Option<AdaptiveBatch>,

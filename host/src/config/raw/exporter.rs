@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Balance, Batch, CircuitBreaker, Credential, DeadLetter, Endpoint, Queue, Retry, Tls};
+use super::{
+    Balance, Batch, CircuitBreaker, Compression, CompressionParams, Credential, DeadLetter, Endpoint, Queue, Retry, Tls,
+};
 use crate::config::spec::Secret;
 use crate::config::value::{Size, Time};
 
@@ -55,8 +57,11 @@ exporter! {
         /// `http://host:port` or `https://host:port`; without a scheme, `tls.insecure` decides. Default:
         /// `OTEL_EXPORTER_OTLP_ENDPOINT`, then `http://localhost:4317`.
         pub endpoint: Option<String>,
-        /// Compression of requests. Default: `OTEL_EXPORTER_OTLP_COMPRESSION`, then none.
+        /// Compression of requests: `none`, `gzip`, `zstd`, or `{adaptive: {aim: network}}`. Default:
+        /// `OTEL_EXPORTER_OTLP_COMPRESSION`, then none.
         pub compression: Option<Compression>,
+        /// How hard gzip or zstd tries.
+        pub compression_params: CompressionParams,
         /// Sent with every request. The values are secrets. Default: `OTEL_EXPORTER_OTLP_HEADERS`.
         #[schemars(with = "Option<BTreeMap<String, String>>")]
         pub headers: Option<BTreeMap<String, Header>>,
@@ -96,8 +101,11 @@ exporter! {
         pub logs_endpoint: Option<String>,
         /// Encoding of requests. Default: `OTEL_EXPORTER_OTLP_PROTOCOL`, then `proto`.
         pub encoding: Option<Encoding>,
-        /// Compression of requests. Default: `OTEL_EXPORTER_OTLP_COMPRESSION`, then none.
+        /// Compression of requests: `none`, `gzip`, `zstd`, or `{adaptive: {aim: network}}`. Default:
+        /// `OTEL_EXPORTER_OTLP_COMPRESSION`, then none.
         pub compression: Option<Compression>,
+        /// How hard gzip or zstd tries.
+        pub compression_params: CompressionParams,
         /// Sent with every request. The values are secrets. Default: `OTEL_EXPORTER_OTLP_HEADERS`.
         #[schemars(with = "Option<BTreeMap<String, String>>")]
         pub headers: Option<BTreeMap<String, Header>>,
@@ -149,18 +157,6 @@ impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from).map(|text| Header(Secret::new(text)))
     }
-}
-
-/// Compression of a request.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(in crate::config) enum Compression {
-    /// As it is.
-    None,
-    /// gzip.
-    Gzip,
-    /// zstd.
-    Zstd,
 }
 
 /// Compression of a file.

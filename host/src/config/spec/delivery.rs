@@ -29,7 +29,8 @@ pub struct BatchSpec {
     /// A request never is larger than this, in bytes before compression; larger ones are split. Default 64 MiB for
     /// gRPC and HTTP (OTLP's limit, E1).
     pub max_bytes: usize,
-    /// A request is sent when its oldest record has waited so long. Default 200 ms.
+    /// A request is sent when its oldest record has waited so long. Default 200 ms, or 5 ms with no queue: then a client
+    /// waits, too.
     pub timeout: Duration,
     /// What chooses a size instead of `min_records`. Default none.
     pub adaptive: Option<AdaptiveBatchSpec>,

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{BatchSpec, CredentialSpec, QuarantineSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec};
+use super::{
+    BatchSpec, CompressionSpec, CredentialSpec, QuarantineSpec, QueueSpec, RetrySpec, Secret, SpreadSpec, TlsClientSpec,
+};
 use crate::data::Signal;
 
 /// A destination: where to, and what lies between it and the pipeline.
@@ -42,7 +44,7 @@ pub struct OtlpClientSpec {
     /// `http://host:port` or `https://…`; the first one, if there is a list of them in `spread`.
     pub endpoint: String,
     /// Compression of requests. Default none.
-    pub compression: Compression,
+    pub compression: CompressionSpec,
     /// Sent with every request. Values are secrets.
     pub headers: BTreeMap<String, Secret>,
     /// Time of one attempt. Default 10 s.
@@ -69,7 +71,7 @@ pub struct OtlpHttpClientSpec {
 }
 
 /// Compression of a request or a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Compression {
     /// As it is.
     None,

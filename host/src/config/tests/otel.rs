@@ -37,13 +37,16 @@ fn e23_e24_e25_unknown_values_warn_and_are_ignored() {
         ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "1"),
     ];
     let client = http("", &good);
-    assert_eq!((client.client.compression, client.encoding), (Compression::Gzip, Encoding::Json));
+    assert_eq!((client.client.compression, client.encoding), (Compression::Gzip.into(), Encoding::Json));
     assert_eq!(client.client.timeout, Duration::from_millis(2500), "the form for logs is not for a traces pipeline");
-    assert_eq!(http("{compression: none, timeout: 1s, encoding: proto}", &good).client.compression, Compression::None);
+    assert_eq!(
+        http("{compression: none, timeout: 1s, encoding: proto}", &good).client.compression,
+        Compression::None.into()
+    );
     let bad = good.map(|(name, _)| (name, "brotli"));
     let (target, warnings) = exporter("otlphttp", "", &bad).unwrap();
     let TargetSpec::OtlpHttp(client) = target else { panic!() };
-    assert_eq!((client.client.compression, client.encoding), (Compression::None, Encoding::Protobuf));
+    assert_eq!((client.client.compression, client.encoding), (Compression::None.into(), Encoding::Protobuf));
     assert_eq!(client.client.timeout, Duration::from_secs(10));
     assert_eq!(warnings.len(), 3, "{}", texts(&warnings));
 }
@@ -93,7 +96,7 @@ fn e22_e24_e25_the_form_of_the_signal_wins() {
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
     ];
     let client = http("", &env);
-    assert_eq!((client.client.headers["a"].expose(), client.client.compression), ("mine", Compression::Zstd));
+    assert_eq!((client.client.headers["a"].expose(), client.client.compression), ("mine", Compression::Zstd.into()));
     assert_eq!((client.client.timeout, client.encoding), (Duration::from_secs(2), Encoding::Json));
 }
 

@@ -38,6 +38,8 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "receivers: {otlp: {protocols: {http: {auth: {bearer: {tokens: [a]}}, cors: {allowed_origins: ['*']}}}}}",
         "exporters: {otlp: {queue: none}, otlphttp/a: {queue: {memory: 1MiB}, timeout: 1m30s, max_in_flight: 3}}",
         "exporters: {otlp: {queue: {durable: x}}, otlphttp/b: {queue: {durable: b, sync: {interval: 1s}, max_age: 1h}}}",
+        "exporters: {otlp: {compression: zstd, compression_params: {level: 3}}}",
+        "exporters: {otlphttp: {compression: {adaptive: {aim: network, max_cpu: 5ms}}}}",
         "service: {shards: \"${env:N}\", pipelines: {logs/a: {receivers: [a], exporters: [b]}}}",
     ] {
         let errors: Vec<String> = validator.iter_errors(&as_json(good)).map(|e| e.to_string()).collect();
@@ -56,6 +58,7 @@ fn the_schema_accepts_what_loads_and_refuses_what_does_not() {
         "receivers: {otlp: {protocols: {grpc: {tls: {client_auth: maybe}}}}}",
         "receivers: {otlp: {protocols: {grpc: {cors: {allowed_origins: ['*']}}}}}",
         "exporters: {otlp: {compression: lz4}}",
+        "exporters: {otlp: {compression: {adaptive: {aim: bytes}}}}",
         "exporters: {otlp: {timeout: soon}}",
         "service: {shards: many}",
         "service: {pipelines: {trace: {receivers: [a], exporters: [b]}}}",

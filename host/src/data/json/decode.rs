@@ -1,16 +1,14 @@
 //! From JSON text to the bytes of the protobuf message that it says, in one pass.
 
-use base64::Engine;
-use base64::alphabet::{STANDARD, URL_SAFE};
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+mod attribute;
+mod scalar;
 
 use super::error::{Fault, JsonCause, JsonError};
 use super::frames::Frames;
-use super::number::{NotNumber, double, integer, quoted_double};
+use super::message::{Field, Kind, Label, Message};
 use super::parser::Parser;
-use super::schema::{ANY_VALUE, Field, Kind, Label, Message};
+use super::schema::{ANY_VALUE, KEY_VALUE};
 use super::{DEPTH_MAX, JsonLimits};
-use crate::data::wire::{put_bytes_field, put_tag, put_varint};
 
 /// The protobuf bytes of the `message` that the JSON text says.
 pub fn document(message: &'static Message, json: &[u8], limits: &JsonLimits) -> Result<Vec<u8>, JsonError> {
@@ -26,8 +24,8 @@ fn decode_document(message: &'static Message, json: &[u8], limits: &JsonLimits) 
     }
     let mut decoder = Decoder {
         parser: Parser::new(json),
-        // A guess that is seldom outgrown: the names and quotes of JSON are most of it.
-        out: Frames::with_capacity((json.len() / 2).min(limits.max_bytes)),
+        // A guess that is seldom outgrown: the names and quotes of JSON are half of it.
+        out: Frames::with_capacity((json.len() / 16 * 9).min(limits.max_bytes)),
         depth_max: limits.max_depth.min(DEPTH_MAX),
         bytes_max: limits.max_bytes,
     };
@@ -71,14 +69,20 @@ impl Decoder<'_> {
                 .error(format!("attribute values nest deeper than {max} levels: send them flatter")));
         }
         self.parser.open(b'{')?;
-        let (mut first, mut hint, mut seen) = (true, 0, Seen::default());
-        while let Some(name) = self.parser.member(&mut first)? {
-            match message.position_of_name(&name, hint) {
-                Some(position) => {
-                    hint = position + 1;
-                    if let Some(field) = message.fields.get(position) {
-                        self.field(field, position, &mut seen, depth).map_err(|error| error.inside(field.name))?;
-                    }
+        let (mut first, mut next, mut seen) = (true, 0, Seen::default());
+        while self.parser.more(b'}', &mut first)? {
+            let position = match message.fields.get(next) {
+                // Most members come in the order of the table.
+                Some(expected) if self.parser.starts_with(expected.key()) => Some(next),
+                _ => {
+                    let (head, name) = self.parser.name()?;
+                    message.position_of_name(head, name, next)
+                }
+            };
+            match position.and_then(|position| Some((position, message.fields.get(position)?))) {
+                Some((position, field)) => {
+                    next = position + 1;
+                    self.field(field, position, &mut seen, depth).map_err(|error| error.inside(field.name))?;
                 }
                 None => self.parser.skip(1)?,
             }
@@ -86,6 +90,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn field(&mut self, field: &'static Field, position: usize, seen: &mut Seen, depth: usize) -> Result<(), Fault> {
         if self.parser.null()? {
             return Ok(());
@@ -108,6 +113,7 @@ impl Decoder<'_> {
         self.check_size()
     }
 
+    #[inline(never)]
     fn list(&mut self, field: &'static Field, depth: usize) -> Result<(), Fault> {
         self.parser.open(b'[')?;
         let packed = match field.kind {
@@ -115,10 +121,12 @@ impl Decoder<'_> {
             _ if self.parser.peek()? == b']' => None,
             _ => Some(self.out.open(field.number)),
         };
+        let attributes = matches!(field.kind, Kind::Message(message) if std::ptr::eq(message, &KEY_VALUE));
         let (mut first, mut index) = (true, 0);
         while self.parser.more(b']', &mut first)? {
             let element = match packed {
-                Some(_) => self.number(field.kind).map(|bits| put_number(&mut self.out.bytes, field.kind, bits)),
+                _ if attributes && self.attribute(field.number, depth) => Ok(()),
+                Some(_) => self.number(field.kind).map(|bits| self.put_number(field.kind, bits)),
                 None => self.element(field, depth),
             };
             element.and_then(|()| self.check_size()).map_err(|error| error.in_element(index))?;
@@ -130,6 +138,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn element(&mut self, field: &'static Field, depth: usize) -> Result<(), Fault> {
         if self.parser.peek()? != b'n' {
             return self.value(field, Zero::Written, depth);
@@ -137,13 +146,14 @@ impl Decoder<'_> {
         match field.kind {
             Kind::Message(message) if std::ptr::eq(message, &ANY_VALUE) => {
                 self.parser.null()?;
-                put_bytes_field(&mut self.out.bytes, field.number, &[]);
+                self.out.put_head(field.number, 0);
                 Ok(())
             }
             _ => Err(self.parser.error("null has no meaning in this list: leave it out")),
         }
     }
 
+    #[inline(always)]
     fn value(&mut self, field: &'static Field, zero: Zero, depth: usize) -> Result<(), Fault> {
         // Apart from the scalars, because this is on the stack once for each level.
         let Kind::Message(message) = field.kind else { return self.scalar(field, zero) };
@@ -153,149 +163,17 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    fn scalar(&mut self, field: &'static Field, zero: Zero) -> Result<(), Fault> {
-        match field.kind {
-            Kind::Text => {
-                let text = self.parser.string()?;
-                self.put_bytes(field, &text, zero);
-            }
-            Kind::Hex => {
-                let id = self.hex()?;
-                self.put_bytes(field, &id, zero);
-            }
-            Kind::Base64 => {
-                let bytes = self.base64()?;
-                self.put_bytes(field, &bytes, zero);
-            }
-            kind => {
-                let bits = self.number(kind)?;
-                if bits != 0 || zero == Zero::Written {
-                    put_tag(&mut self.out.bytes, field.number, wire_type(kind));
-                    put_number(&mut self.out.bytes, kind, bits);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn put_bytes(&mut self, field: &Field, bytes: &[u8], zero: Zero) {
-        if !bytes.is_empty() || zero == Zero::Written {
-            put_bytes_field(&mut self.out.bytes, field.number, bytes);
-        }
-    }
-
-    fn hex(&mut self) -> Result<smallvec::SmallVec<[u8; 16]>, Fault> {
-        self.parser.peek()?;
-        let start = self.parser.offset();
-        let digits = self.parser.string()?;
-        let (pairs, rest) = digits.as_chunks::<2>();
-        let nibble = |digit: u8| char::from(digit).to_digit(16).map(|nibble| nibble as u8);
-        let id = pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect::<Option<_>>();
-        match (id, rest) {
-            (Some(id), []) => Ok(id),
-            (Some(_), _) => Err(JsonError::new(start, "an id of an odd number of digits: write two for each byte")),
-            (None, _) => Err(JsonError::new(start, "an id is hexadecimal digits, not base64 or anything else")),
-        }
-    }
-
-    fn base64(&mut self) -> Result<Vec<u8>, Fault> {
-        const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-            .with_decode_allow_trailing_bits(true);
-        const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
-        const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
-        self.parser.peek()?;
-        let start = self.parser.offset();
-        let text = self.parser.string()?;
-        let engine = if memchr::memchr2(b'-', b'_', &text).is_some() { URL } else { PLAIN };
-        engine.decode(&text).map_err(|_| JsonError::new(start, "not base64: bytes are written as base64 text"))
-    }
-
-    /// The bits of a number of that kind, as [`put_number`] takes them.
-    fn number(&mut self, kind: Kind) -> Result<u64, Fault> {
-        let next = self.parser.peek()?;
-        let start = self.parser.offset();
-        if matches!(kind, Kind::Bool) {
-            return self.parser.bool().map(u64::from);
-        }
-        if matches!(kind, Kind::Enum) && next == b'"' {
-            return Err(self
-                .parser
-                .error("an enum is a number in OTLP, without quotes: give the number, not the name"));
-        }
-        let bits = if next == b'"' {
-            let text = self.parser.string()?;
-            if matches!(kind, Kind::Double) {
-                quoted_double(&text).map(f64::to_bits)
-            } else {
-                integer(&text).and_then(|value| integer_bits(kind, value))
-            }
-        } else {
-            let text = self.parser.number()?;
-            if matches!(kind, Kind::Double) {
-                double(text).map(f64::to_bits)
-            } else {
-                integer(text).and_then(|value| integer_bits(kind, value))
-            }
-        };
-        bits.map_err(|problem| JsonError::new(start, explain(kind, problem)))
-    }
-
+    #[inline(always)]
     fn check_size(&self) -> Result<(), Fault> {
-        if self.out.len() <= self.bytes_max {
-            return Ok(());
-        }
+        if self.out.len() <= self.bytes_max { Ok(()) } else { self.too_large() }
+    }
+
+    #[cold]
+    fn too_large(&self) -> Result<(), Fault> {
         let max = self.bytes_max;
         let mut error =
             self.parser.error(format!("the request is larger than {max} bytes as protobuf: send smaller ones"));
         error.cause = JsonCause::TooLarge;
         Err(error)
-    }
-}
-
-/// The bits that stand for `value` on the wire, if it is in the kind's range.
-fn integer_bits(kind: Kind, value: i128) -> Result<u64, NotNumber> {
-    let bits = match kind {
-        Kind::Int32 | Kind::Enum => i32::try_from(value).map(|value| i64::from(value) as u64),
-        Kind::Sint32 => i32::try_from(value).map(|value| u64::from((value << 1 ^ value >> 31) as u32)),
-        Kind::Uint32 | Kind::Fixed32 => u32::try_from(value).map(u64::from),
-        Kind::Int64 | Kind::Sfixed64 => i64::try_from(value).map(|value| value as u64),
-        _ => u64::try_from(value),
-    };
-    bits.map_err(|_| NotNumber::Range)
-}
-
-fn explain(kind: Kind, problem: NotNumber) -> String {
-    let range = match kind {
-        Kind::Int32 | Kind::Sint32 | Kind::Enum => "-2147483648 to 2147483647",
-        Kind::Uint32 | Kind::Fixed32 => "0 to 4294967295",
-        Kind::Int64 | Kind::Sfixed64 => "-9223372036854775808 to 9223372036854775807",
-        Kind::Double => {
-            return "not a double: write a finite number, \"NaN\", \"Infinity\" or \"-Infinity\"".to_owned();
-        }
-        _ => "0 to 18446744073709551615",
-    };
-    match problem {
-        NotNumber::Range => format!("out of range: write a whole number from {range}"),
-        NotNumber::Fraction => format!("a fraction where there can be none: write a whole number from {range}"),
-        NotNumber::Grammar => format!("not a number: write a whole number from {range}"),
-    }
-}
-
-/// The wire type of a kind of number.
-fn wire_type(kind: Kind) -> u8 {
-    match kind {
-        Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => 1,
-        Kind::Fixed32 => 5,
-        _ => 0,
-    }
-}
-
-/// Appends a number without its tag.
-fn put_number(out: &mut Vec<u8>, kind: Kind, bits: u64) {
-    match wire_type(kind) {
-        1 => out.extend_from_slice(&bits.to_le_bytes()),
-        5 => out.extend_from_slice(&(bits as u32).to_le_bytes()),
-        _ => put_varint(out, bits),
     }
 }

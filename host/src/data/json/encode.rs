@@ -1,28 +1,46 @@
 //! From the bytes of a protobuf message to JSON text, in one pass over each message.
 //!
 //! Repeated occurrences of what may be there once count as in protobuf: the last scalar, all parts of a message
-//! together, the last member of a `oneof`.
+//! together, the last member of a `oneof`. So a message is read to its end before its first field is written, in the
+//! order of its table; what is noted of each field until then lies on one stack.
+//!
+//! Every member and element is written with a comma before it. When the object or list ends, the first comma becomes
+//! its opening bracket.
+
+mod attribute;
 
 use std::ops::Range;
 
 use super::DEPTH_MAX;
-use super::schema::{ANY_VALUE, Field, Kind, Label, Message};
-use super::text::{put_base64, put_double, put_hex, put_integer, put_quoted_integer, put_string};
+use super::message::{Field, Kind, Label, Message};
+use super::schema::{ANY_VALUE, KEY_VALUE};
+use super::text::{put_base64, put_double, put_hex, put_integer, put_quoted_integer, put_text};
 use crate::data::wire::{Malformed, Payload, Reader};
 
 /// How many bytes may be copied to join messages that came in parts, for each byte of the request. Nobody sends
 /// such messages; without a bound, parts within parts would be copied once for each level.
 const JOINED_PER_BYTE: usize = 4;
 
+/// How many bytes of JSON a byte of the request becomes, as a guess that is seldom outgrown by much.
+const TEXT_PER_BYTE: usize = 2;
+
+/// Boxed, so that results and stack frames stay small.
+type Fault = Box<Malformed>;
+
 /// Appends the `message` that `bytes` are, as JSON.
 pub fn document(message: &'static Message, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+    out.reserve(bytes.len().saturating_mul(TEXT_PER_BYTE));
     let joined_max = bytes.len().saturating_mul(JOINED_PER_BYTE);
-    Encoder { out, found: Vec::new(), joined_max }.message(message, bytes, 0..bytes.len(), 0)
+    let mut encoder = Encoder { out, bytes, found: Vec::new(), joined_max };
+    encoder.message(message, 0..bytes.len(), Level { depth: 0, base: 0 }).map_err(|fault| *fault)
 }
 
-struct Encoder<'o> {
+struct Encoder<'o, 'b> {
     out: &'o mut Vec<u8>,
-    /// What was found of each field of each message that is open: a stack, the innermost message on top.
+    /// What all ranges are of.
+    bytes: &'b [u8],
+    /// What was found of each field of each message that is open: a stack, the innermost message on top. In the place
+    /// of a field that a message has not is what was left there.
     found: Vec<Found>,
     /// How many bytes may still be copied to join messages that came in parts.
     joined_max: usize,
@@ -31,7 +49,6 @@ struct Encoder<'o> {
 /// The occurrences of one field in a message.
 #[derive(Clone, Copy)]
 struct Found {
-    count: u32,
     /// Offset of the first one's tag.
     from: usize,
     /// Offset one past the last one.
@@ -39,168 +56,208 @@ struct Found {
     last: Payload,
 }
 
-const NOT_FOUND: Found = Found { count: 0, from: 0, to: 0, last: Payload::Group };
+const NOT_FOUND: Found = Found { from: 0, to: 0, last: Payload::Group };
 
-impl Encoder<'_> {
-    /// The message in `range` of `bytes`; `depth` counts the `AnyValue`s around it.
-    fn message(
-        &mut self,
-        message: &'static Message,
-        bytes: &[u8],
-        range: Range<usize>,
-        depth: usize,
-    ) -> Result<(), Malformed> {
-        let depth = depth + usize::from(std::ptr::eq(message, &ANY_VALUE));
+/// Which fields a message has: a bit for each position in its table.
+#[derive(Clone, Copy, Default)]
+struct Present {
+    fields: u32,
+    /// Those that came more than once.
+    repeated: u32,
+}
+
+/// What a message must know of those around it.
+#[derive(Clone, Copy)]
+struct Level {
+    /// How many of them are an `AnyValue`.
+    depth: usize,
+    /// How much of `found` is theirs.
+    base: usize,
+}
+
+impl Encoder<'_, '_> {
+    fn message(&mut self, message: &'static Message, range: Range<usize>, level: Level) -> Result<(), Fault> {
+        let depth = level.depth + usize::from(std::ptr::eq(message, &ANY_VALUE));
         if depth > DEPTH_MAX + 1 {
-            return Err(Malformed { what: "attribute values nested too deep for JSON", at: range.start });
+            return malformed("attribute values nested too deep for JSON", range.start);
         }
-        let base = self.found.len();
-        self.find(message, base, Reader::within(bytes, range))?;
-        self.out.push(b'{');
+        let inner = Level { depth, base: level.base + message.fields.len() };
+        if self.found.len() < inner.base {
+            self.found.resize(inner.base, NOT_FOUND);
+        }
+        let Some(found) = self.found.get_mut(level.base..inner.base) else { return Ok(()) };
+        let present = find(message, Reader::within(self.bytes, range), found)?;
         let start = self.out.len();
-        for (index, field) in message.fields.iter().enumerate() {
-            match self.found.get(base + index) {
-                Some(&found) if found.count > 0 => self.field(field, bytes, found, start, depth)?,
-                _ => {}
+        let mut left = present.fields;
+        while left != 0 {
+            let position = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if let (Some(field), Some(&found)) = (message.fields.get(position), self.found.get(level.base + position)) {
+                self.field(field, found, present.repeated >> position & 1 != 0, inner)?;
             }
         }
-        self.out.push(b'}');
-        self.found.truncate(base);
+        self.close(start, b"{}");
         Ok(())
     }
 
-    /// Notes on top of the stack which fields the message has, and where.
-    fn find(&mut self, message: &'static Message, base: usize, mut reader: Reader<'_>) -> Result<(), Malformed> {
-        self.found.resize(base + message.fields.len(), NOT_FOUND);
-        let found = self.found.get_mut(base..).unwrap_or_default();
-        let mut hint = 0;
-        while let Some(wire) = reader.field()? {
-            let Some(position) = message.position_of_number(wire.number, hint) else { continue };
-            hint = position;
-            if message.fields.get(position).is_some_and(|field| field.label == Label::Member) {
-                unset_other_members(message, position, found);
+    /// One field of a message.
+    #[inline(always)]
+    fn field(&mut self, field: &'static Field, found: Found, repeated: bool, level: Level) -> Result<(), Fault> {
+        match (field.kind, found.last) {
+            _ if field.label == Label::List => self.list(field, found, level),
+            (Kind::Message(message), _) if repeated => self.joined(field, message, found, level),
+            (Kind::Message(message), Payload::Bytes { from, to }) => {
+                self.name(field);
+                self.message(message, from..to, level)
             }
-            if let Some(found) = found.get_mut(position) {
-                let from = if found.count == 0 { wire.start } else { found.from };
-                *found = Found { count: found.count.saturating_add(1), from, to: wire.end, last: wire.payload };
+            (Kind::Text, Payload::Bytes { from, to }) => {
+                if from != to || field.label != Label::Plain {
+                    self.name(field);
+                    put_text(self.out, self.bytes, from..to)?;
+                }
+                Ok(())
+            }
+            (kind, payload) => {
+                if field.label == Label::Plain && is_default(kind, payload) {
+                    return Ok(());
+                }
+                self.name(field);
+                self.scalar(kind, payload, found.from)
             }
         }
-        Ok(())
     }
 
-    fn name(&mut self, field: &Field, start: usize) {
-        if self.out.len() > start {
-            self.out.push(b',');
+    /// A comma, the name of a member and a colon.
+    #[inline(always)]
+    fn name(&mut self, field: &Field) {
+        let before = self.out.len();
+        // A copy of constant length is not a call.
+        self.out.extend_from_slice(&field.key);
+        self.out.truncate(before + field.key_len);
+    }
+
+    /// Ends the object or list whose text begins at `start`.
+    #[inline(always)]
+    fn close(&mut self, start: usize, &[open, close]: &[u8; 2]) {
+        match self.out.get_mut(start) {
+            Some(comma) => *comma = open,
+            None => self.out.push(open),
         }
-        self.out.push(b'"');
-        self.out.extend_from_slice(field.name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        self.out.push(close);
     }
 
-    /// One field of the message whose JSON begins at `start` of the output.
-    fn field(
+    /// A message that came in several parts: one after the other, that is how protobuf merges them.
+    #[cold]
+    #[inline(never)]
+    fn joined(
         &mut self,
         field: &'static Field,
-        bytes: &[u8],
+        message: &'static Message,
         found: Found,
-        start: usize,
-        depth: usize,
-    ) -> Result<(), Malformed> {
-        match (field.label, field.kind) {
-            (Label::List, _) => {
-                self.name(field, start);
-                self.list(field, bytes, found, depth)
-            }
-            (_, Kind::Message(message)) if found.count > 1 => {
-                self.name(field, start);
-                let joined = self.joined(field, bytes, found)?;
-                self.message(message, &joined, 0..joined.len(), depth)
-            }
-            (Label::Plain, kind) if is_default(kind, found.last) => check_wire_type(field, found),
-            _ => {
-                self.name(field, start);
-                self.value(field.kind, bytes, found.last, found.from, depth)
-            }
-        }
-    }
-
-    /// All parts of a message that came in several, one after the other: that is how protobuf merges them.
-    fn joined(&mut self, field: &Field, bytes: &[u8], found: Found) -> Result<Vec<u8>, Malformed> {
+        level: Level,
+    ) -> Result<(), Fault> {
         let mut joined = Vec::new();
-        let mut reader = Reader::within(bytes, found.from..found.to);
+        let mut reader = Reader::within(self.bytes, found.from..found.to);
         while let Some(wire) = reader.field()? {
             if wire.number != field.number {
                 continue;
             }
             let Some(content) = wire.content() else { return wrong_wire_type(wire.start) };
             let Some(left) = self.joined_max.checked_sub(content.len()) else {
-                return Err(Malformed { what: "messages in parts, within messages in parts", at: wire.start });
+                return malformed("messages in parts, within messages in parts", wire.start);
             };
             self.joined_max = left;
-            joined.extend_from_slice(bytes.get(content).unwrap_or_default());
+            joined.extend_from_slice(self.bytes.get(content).unwrap_or_default());
         }
-        Ok(joined)
+        self.name(field);
+        let found = std::mem::take(&mut self.found);
+        let mut encoder = Encoder { out: &mut *self.out, bytes: &joined, found, joined_max: self.joined_max };
+        encoder.message(message, 0..joined.len(), level)?;
+        (self.found, self.joined_max) = (encoder.found, encoder.joined_max);
+        Ok(())
     }
 
-    fn list(&mut self, field: &'static Field, bytes: &[u8], found: Found, depth: usize) -> Result<(), Malformed> {
-        self.out.push(b'[');
+    fn list(&mut self, field: &'static Field, found: Found, level: Level) -> Result<(), Fault> {
+        self.name(field);
         let start = self.out.len();
-        let mut reader = Reader::within(bytes, found.from..found.to);
+        let reader = Reader::within(self.bytes, found.from..found.to);
+        match field.kind {
+            Kind::Message(message) => self.messages(field, message, reader, level)?,
+            kind => self.scalars(field, kind, reader)?,
+        }
+        self.close(start, b"[]");
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn messages(
+        &mut self,
+        field: &'static Field,
+        message: &'static Message,
+        mut reader: Reader<'_>,
+        level: Level,
+    ) -> Result<(), Fault> {
+        let attributes = std::ptr::eq(message, &KEY_VALUE);
+        loop {
+            while let Some((number, _, content)) = reader.short_field() {
+                if number != field.number || attributes && self.attribute(content.clone(), level.depth)? {
+                    continue;
+                }
+                self.out.push(b',');
+                self.message(message, content, level)?;
+            }
+            let Some(wire) = reader.field()? else { return Ok(()) };
+            if wire.number == field.number {
+                let Some(content) = wire.content() else { return wrong_wire_type(wire.start) };
+                self.out.push(b',');
+                self.message(message, content, level)?;
+            }
+        }
+    }
+
+    fn scalars(&mut self, field: &'static Field, kind: Kind, mut reader: Reader<'_>) -> Result<(), Fault> {
         while let Some(wire) = reader.field()? {
             if wire.number != field.number {
                 continue;
             }
-            match (wire.payload, field.kind) {
-                (Payload::Bytes { from, to }, Kind::Uint64 | Kind::Fixed64 | Kind::Double) => {
-                    self.packed(field.kind, Reader::within(bytes, from..to), to, start)?;
+            match (kind, wire.payload) {
+                (Kind::Uint64 | Kind::Fixed64 | Kind::Double, Payload::Bytes { from, to }) => {
+                    self.packed(kind, Reader::within(self.bytes, from..to), to)?;
                 }
-                (payload, kind) => {
-                    self.comma(start);
-                    self.value(kind, bytes, payload, wire.start, depth)?;
+                (kind, payload) => {
+                    self.out.push(b',');
+                    self.scalar(kind, payload, wire.start)?;
                 }
             }
         }
-        self.out.push(b']');
         Ok(())
     }
 
-    fn packed(&mut self, kind: Kind, mut reader: Reader<'_>, end: usize, start: usize) -> Result<(), Malformed> {
+    fn packed(&mut self, kind: Kind, mut reader: Reader<'_>, end: usize) -> Result<(), Fault> {
         while reader.offset() < end {
             let bits = match kind {
                 Kind::Uint64 => reader.varint()?,
                 _ => u64::from_le_bytes(reader.fixed()?),
             };
-            self.comma(start);
+            self.out.push(b',');
             self.number(kind, bits);
         }
         Ok(())
     }
 
-    fn comma(&mut self, start: usize) {
-        if self.out.len() > start {
-            self.out.push(b',');
+    /// What is no message; an error names the offset `at`.
+    fn scalar(&mut self, kind: Kind, payload: Payload, at: usize) -> Result<(), Fault> {
+        if let Some(bits) = bits(kind, payload) {
+            self.number(kind, bits);
+            return Ok(());
         }
-    }
-
-    fn value(&mut self, kind: Kind, bytes: &[u8], payload: Payload, at: usize, depth: usize) -> Result<(), Malformed> {
-        match payload {
-            Payload::Bytes { from, to } => {
-                let content = bytes.get(from..to).unwrap_or_default();
-                match kind {
-                    Kind::Message(message) => self.message(message, bytes, from..to, depth)?,
-                    Kind::Text if simdutf8::basic::from_utf8(content).is_err() => {
-                        return Err(Malformed { what: "text that is not UTF-8", at: from });
-                    }
-                    Kind::Text => put_string(self.out, content),
-                    Kind::Hex => put_hex(self.out, content),
-                    Kind::Base64 => put_base64(self.out, content),
-                    _ => return wrong_wire_type(at),
-                }
-            }
-            _ => match bits(kind, payload) {
-                Some(bits) => self.number(kind, bits),
-                None => return wrong_wire_type(at),
-            },
+        let Payload::Bytes { from, to } = payload else { return wrong_wire_type(at) };
+        let content = self.bytes.get(from..to).unwrap_or_default();
+        match kind {
+            Kind::Text => put_text(self.out, self.bytes, from..to)?,
+            Kind::Hex => put_hex(self.out, content),
+            Kind::Base64 => put_base64(self.out, content),
+            _ => return wrong_wire_type(at),
         }
         Ok(())
     }
@@ -219,16 +276,43 @@ impl Encoder<'_> {
     }
 }
 
-/// Of a `oneof` the member counts that comes last.
-fn unset_other_members(message: &'static Message, position: usize, found: &mut [Found]) {
-    for (other, (field, found)) in message.fields.iter().zip(found).enumerate() {
-        if other != position && field.label == Label::Member {
-            found.count = 0;
+/// Notes in `found`, by position, where the fields of a message are.
+#[inline(always)]
+fn find(message: &'static Message, mut reader: Reader<'_>, found: &mut [Found]) -> Result<Present, Fault> {
+    let mut present = Present::default();
+    loop {
+        // Most fields, without the cases of the others.
+        while let Some((number, from, content)) = reader.short_field() {
+            let last = Payload::Bytes { from: content.start, to: content.end };
+            present.note(message, number, Found { from, to: content.end, last }, found);
         }
+        let Some(wire) = reader.field()? else { return Ok(present) };
+        present.note(message, wire.number, Found { from: wire.start, to: wire.end, last: wire.payload }, found);
+    }
+}
+
+impl Present {
+    #[inline(always)]
+    fn note(&mut self, message: &'static Message, number: u32, latest: Found, found: &mut [Found]) {
+        let Some(position) = message.position_of_number(number) else { return };
+        let Some(found) = found.get_mut(position) else { return };
+        let bit = 1 << position;
+        if self.fields & bit != 0 {
+            self.repeated |= bit;
+            (found.to, found.last) = (latest.to, latest.last);
+            return;
+        }
+        *found = latest;
+        // Of a `oneof` the member counts that comes last.
+        if message.members & bit != 0 {
+            self.fields &= !message.members;
+        }
+        self.fields |= bit;
     }
 }
 
 /// The bits of a number, if the payload is of the kind's wire type.
+#[inline(always)]
 fn bits(kind: Kind, payload: Payload) -> Option<u64> {
     match (kind, payload) {
         (Kind::Fixed64 | Kind::Sfixed64 | Kind::Double, Payload::Fixed64(bits)) => Some(bits),
@@ -241,28 +325,21 @@ fn bits(kind: Kind, payload: Payload) -> Option<u64> {
     }
 }
 
-fn wrong_wire_type<T>(at: usize) -> Result<T, Malformed> {
-    Err(Malformed { what: "field of another wire type than its own", at })
+#[cold]
+#[inline(never)]
+fn malformed<T>(what: &'static str, at: usize) -> Result<T, Fault> {
+    Err(Box::new(Malformed { what, at }))
 }
 
-fn check_wire_type(field: &Field, found: Found) -> Result<(), Malformed> {
-    let fits = match (field.kind, found.last) {
-        (Kind::Text | Kind::Hex | Kind::Base64 | Kind::Message(_), payload) => {
-            matches!(payload, Payload::Bytes { .. })
-        }
-        (kind, payload) => bits(kind, payload).is_some(),
-    };
-    if fits { Ok(()) } else { wrong_wire_type(found.from) }
+fn wrong_wire_type<T>(at: usize) -> Result<T, Fault> {
+    malformed("field of another wire type than its own", at)
 }
 
-/// Whether the value is what an absent one means; a message that is there never is.
+/// Whether the value is what an absent one means, of the kind's wire type.
 fn is_default(kind: Kind, payload: Payload) -> bool {
     match (kind, payload) {
-        (Kind::Message(_), _) => false,
+        (Kind::Hex | Kind::Base64, Payload::Bytes { from, to }) => from == to,
         (Kind::Enum | Kind::Int32 | Kind::Uint32 | Kind::Sint32, Payload::Varint(bits)) => bits as u32 == 0,
-        (_, Payload::Varint(bits) | Payload::Fixed64(bits)) => bits == 0,
-        (_, Payload::Fixed32(bits)) => bits == 0,
-        (_, Payload::Bytes { from, to }) => from == to,
-        (_, Payload::Group) => false,
+        (kind, payload) => bits(kind, payload) == Some(0),
     }
 }

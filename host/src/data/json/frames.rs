@@ -4,13 +4,14 @@
 //! all those lengths are put in at the end, in one pass from the back: each byte moves at most once, however deep
 //! messages nest.
 
-use crate::data::wire::{put_tag, put_varint, varint_len};
+use super::sheet::Sheet;
+use crate::data::wire::{put_varint, varint_len};
 
 /// Protobuf bytes, under construction.
 #[derive(Debug, Default)]
 pub struct Frames {
     /// What is written so far; lengths in `long` have one byte here, whatever they need.
-    pub bytes: Vec<u8>,
+    pub sheet: Sheet,
     long: Vec<Length>,
     /// How many bytes the lengths in `long` need beyond the one that they have.
     growth: usize,
@@ -34,53 +35,70 @@ pub struct Open {
 impl Frames {
     /// With room for that many bytes.
     pub fn with_capacity(bytes: usize) -> Frames {
-        Frames { bytes: Vec::with_capacity(bytes), ..Frames::default() }
+        Frames { sheet: Sheet::with_capacity(bytes), ..Frames::default() }
     }
 
     /// How many bytes the result would have.
+    #[inline(always)]
     pub fn len(&self) -> usize {
-        self.bytes.len() + self.growth
+        self.sheet.len() + self.growth
+    }
+
+    /// Writes the tag of a field.
+    #[inline(always)]
+    pub fn put_tag(&mut self, number: u32, wire_type: u8) {
+        self.sheet.put_varint(u64::from(number) << 3 | u64::from(wire_type));
+    }
+
+    /// Writes the tag and the length of a length-delimited field of so many bytes.
+    #[inline(always)]
+    pub fn put_head(&mut self, number: u32, length: usize) {
+        self.put_tag(number, 2);
+        self.sheet.put_varint(length as u64);
     }
 
     /// Begins a length-delimited field.
+    #[inline(always)]
     pub fn open(&mut self, number: u32) -> Open {
-        put_tag(&mut self.bytes, number, 2);
-        let at = self.bytes.len();
-        self.bytes.push(0);
+        self.put_tag(number, 2);
+        let at = self.sheet.len();
+        self.sheet.put(&[0]);
         Open { at, growth: self.growth }
     }
 
     /// Ends the length-delimited field that was begun last.
+    #[inline(always)]
     pub fn close(&mut self, open: Open) {
-        let value = (self.bytes.len() - open.at - 1) + (self.growth - open.growth);
+        let value = (self.sheet.len() - open.at - 1) + (self.growth - open.growth);
         if value >= 0x80 {
             self.growth += varint_len(value as u64) - 1;
             self.long.push(Length { at: open.at, value });
-        } else if let Some(byte) = self.bytes.get_mut(open.at) {
-            *byte = value as u8;
+        } else {
+            self.sheet.set(open.at, value as u8);
         }
     }
 
     /// The finished bytes.
     pub fn finish(mut self) -> Vec<u8> {
         self.long.sort_unstable_by_key(|length| length.at);
-        let mut from_end = self.bytes.len();
-        self.bytes.resize(from_end + self.growth, 0);
-        let mut to_end = self.bytes.len();
+        let mut bytes = self.sheet.finish();
+        let mut from_end = bytes.len();
+        bytes.resize(from_end + self.growth, 0);
+        let mut to_end = bytes.len();
         let mut varint = Vec::with_capacity(10);
         for length in self.long.iter().rev() {
             let content = length.at + 1..from_end;
             to_end -= content.len();
-            self.bytes.copy_within(content, to_end);
+            bytes.copy_within(content, to_end);
             varint.clear();
             put_varint(&mut varint, length.value as u64);
             to_end -= varint.len();
-            if let Some(place) = self.bytes.get_mut(to_end..to_end + varint.len()) {
+            if let Some(place) = bytes.get_mut(to_end..to_end + varint.len()) {
                 place.copy_from_slice(&varint);
             }
             from_end = length.at;
         }
-        self.bytes
+        bytes
     }
 }
 
@@ -105,7 +123,7 @@ mod tests {
     fn write(frames: &mut Frames, tree: &Tree) {
         let open = frames.open(3);
         match tree {
-            Tree::Leaf(size) => frames.bytes.resize(frames.bytes.len() + size, 7),
+            Tree::Leaf(size) => frames.sheet.put_slice(&vec![7; *size]),
             Tree::Node(inner) => inner.iter().for_each(|tree| write(frames, tree)),
         }
         frames.close(open);

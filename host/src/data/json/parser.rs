@@ -3,24 +3,36 @@
 //! The text was checked to be UTF-8 before. Whoever calls keeps the nesting bounded, except within values that
 //! are skipped, which are bounded here.
 
+mod string;
+
 use std::borrow::Cow;
 
 use super::error::{Fault, JsonError};
+use super::words::{eight_digits, first, low_bytes, word};
 
 /// How deep a value may nest that belongs to an unknown name.
 const SKIPPED_DEPTH_MAX: usize = 128;
+
+const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
 
 /// A place in a JSON text.
 #[derive(Debug)]
 pub struct Parser<'a> {
     json: &'a [u8],
     at: usize,
+    /// The last string that had escapes, without them.
+    unescaped: Vec<u8>,
 }
 
 impl<'a> Parser<'a> {
     /// At the start of a text, which must be UTF-8.
     pub fn new(json: &'a [u8]) -> Parser<'a> {
-        Parser { json, at: 0 }
+        Parser { json, at: 0, unescaped: Vec::new() }
+    }
+
+    /// The text.
+    pub fn json(&self) -> &'a [u8] {
+        self.json
     }
 
     /// Offset of the next byte.
@@ -28,13 +40,49 @@ impl<'a> Parser<'a> {
         self.at
     }
 
+    /// Goes back to an offset at which it was.
+    pub fn back_to(&mut self, offset: usize) {
+        self.at = offset;
+    }
+
+    /// Whether this text is next, which is consumed then.
+    #[inline(always)]
+    pub fn starts_with(&mut self, text: &[u8]) -> bool {
+        let found = self.json.get(self.at..).is_some_and(|rest| rest.starts_with(text));
+        if found {
+            self.at += text.len();
+        }
+        found
+    }
+
+    /// Consumes this text, if it is next.
+    #[inline(always)]
+    pub fn literal<const N: usize>(&mut self, text: &[u8; N]) -> Option<()> {
+        let found = self.json.get(self.at..)?.first_chunk::<N>()?;
+        if found != text {
+            return None;
+        }
+        self.at += N;
+        Some(())
+    }
+
     /// An error at the next byte.
+    #[cold]
     pub fn error(&self, what: impl Into<Cow<'static, str>>) -> Fault {
         JsonError::new(self.at, what)
     }
 
     /// The next byte that is not white space, which is not consumed.
+    #[inline(always)]
     pub fn peek(&mut self) -> Result<u8, Fault> {
+        match self.json.get(self.at) {
+            Some(&byte) if byte > b' ' => Ok(byte),
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Result<u8, Fault> {
         self.skip_space().ok_or_else(|| self.error("the document ends here, in the middle of a value: send all of it"))
     }
 
@@ -47,20 +95,25 @@ impl<'a> Parser<'a> {
     }
 
     fn skip_space(&mut self) -> Option<u8> {
-        while let Some(&byte) = self.json.get(self.at) {
-            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-                return Some(byte);
+        loop {
+            // An indentation is most of what there is to skip.
+            let spaces = first(word(self.json, self.at) ^ SPACES);
+            self.at += spaces;
+            match self.json.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += usize::from(spaces < 8),
+                next => return next.copied(),
             }
-            self.at += 1;
         }
-        None
     }
 
     /// Consumes the opening byte of an object or list.
+    #[inline(always)]
     pub fn open(&mut self, byte: u8) -> Result<(), Fault> {
         if self.peek()? != byte {
-            let needed = if byte == b'{' { "an object {…}" } else { "a list […]" };
-            return Err(self.error(format!("{needed} is needed here")));
+            return Err(self.error(match byte {
+                b'{' => "an object {…} is needed here",
+                _ => "a list […] is needed here",
+            }));
         }
         self.at += 1;
         Ok(())
@@ -68,6 +121,7 @@ impl<'a> Parser<'a> {
 
     /// Whether another element or member follows; consumes the comma before it, or the closing byte. `first`
     /// begins as true.
+    #[inline(always)]
     pub fn more(&mut self, close: u8, first: &mut bool) -> Result<bool, Fault> {
         let next = self.peek()?;
         if next == close {
@@ -76,7 +130,10 @@ impl<'a> Parser<'a> {
         }
         if !std::mem::take(first) {
             if next != b',' {
-                return Err(self.error(format!("a comma or {:?} is needed here", char::from(close))));
+                return Err(self.error(match close {
+                    b'}' => "a comma or '}' is needed here",
+                    _ => "a comma or ']' is needed here",
+                }));
             }
             self.at += 1;
             if self.peek()? == close {
@@ -86,23 +143,31 @@ impl<'a> Parser<'a> {
         Ok(true)
     }
 
-    /// The name of the next member of an object, or none at the object's end.
-    pub fn member(&mut self, first: &mut bool) -> Result<Option<Cow<'a, [u8]>>, Fault> {
-        if !self.more(b'}', first)? {
-            return Ok(None);
-        }
+    /// Consumes the name of a member and the colon behind it. The answer is its first eight bytes as a [`word`], and all
+    /// of it.
+    #[inline(always)]
+    pub fn name(&mut self) -> Result<(u64, &[u8]), Fault> {
         if self.peek()? != b'"' {
             return Err(self.error("a name in double quotes is needed here"));
         }
-        let name = self.string()?;
+        let plain = self.plain_string();
+        if plain.is_none() {
+            self.unescape()?;
+        }
         if self.peek()? != b':' {
             return Err(self.error("a colon is needed after a name"));
         }
         self.at += 1;
-        Ok(Some(name))
+        let head = match &plain {
+            Some(range) => word(self.json, range.start),
+            None => word(&self.unescaped, 0),
+        };
+        let name = self.content(plain);
+        Ok((head & low_bytes(name.len()), name))
     }
 
     /// Consumes `null`, if it is next.
+    #[inline(always)]
     pub fn null(&mut self) -> Result<bool, Fault> {
         if self.peek()? != b'n' {
             return Ok(false);
@@ -128,87 +193,6 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Consumes a string; the answer is its content, copied only if it has escapes.
-    pub fn string(&mut self) -> Result<Cow<'a, [u8]>, Fault> {
-        if self.peek()? != b'"' {
-            return Err(self.error("a text in double quotes is needed here"));
-        }
-        self.at += 1;
-        let plain = self.run()?;
-        if self.json.get(self.at) == Some(&b'"') {
-            self.at += 1;
-            return Ok(Cow::Borrowed(plain));
-        }
-        let mut content = plain.to_vec();
-        loop {
-            self.escape(&mut content)?;
-            content.extend_from_slice(self.run()?);
-            if self.json.get(self.at) == Some(&b'"') {
-                self.at += 1;
-                return Ok(Cow::Owned(content));
-            }
-        }
-    }
-
-    /// The characters of a string up to its end or the next backslash.
-    fn run(&mut self) -> Result<&'a [u8], Fault> {
-        let rest = self.json.get(self.at..).unwrap_or_default();
-        let Some(length) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') else {
-            return Err(self.error("a text begins or goes on here that does not end: close the quotes"));
-        };
-        let (run, rest) = rest.split_at(length);
-        self.at += length;
-        match rest.first() {
-            Some(b'"' | b'\\') => Ok(run),
-            _ => Err(self.error("a control character in a text: escape it, as in \\n or \\u0000")),
-        }
-    }
-
-    /// Consumes one escape, which begins at the next byte.
-    fn escape(&mut self, content: &mut Vec<u8>) -> Result<(), Fault> {
-        let plain = match self.json.get(self.at + 1) {
-            Some(b'u') => return self.unicode_escape(content),
-            Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
-            Some(b'b') => 8,
-            Some(b'f') => 12,
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            _ => return Err(self.error("no such escape in JSON: a backslash itself is written \\\\")),
-        };
-        content.push(plain);
-        self.at += 2;
-        Ok(())
-    }
-
-    fn unicode_escape(&mut self, content: &mut Vec<u8>) -> Result<(), Fault> {
-        let first = self.unicode_unit(self.at)?;
-        let (code, length) = match first {
-            0xd800..=0xdbff => match self.unicode_unit(self.at + 6) {
-                Ok(second @ 0xdc00..=0xdfff) => (0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00), 12),
-                _ => (first, 6),
-            },
-            _ => (first, 6),
-        };
-        let Some(character) = char::from_u32(code) else {
-            return Err(self.error("half of a surrogate pair, which is no character: send both halves or neither"));
-        };
-        content.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        self.at += length;
-        Ok(())
-    }
-
-    fn unicode_unit(&self, at: usize) -> Result<u32, Fault> {
-        let digits = match self.json.get(at..at + 6) {
-            Some([b'\\', b'u', digits @ ..]) => digits,
-            _ => return Err(self.error("\\u needs four hexadecimal digits")),
-        };
-        digits.iter().try_fold(0, |unit, &digit| match char::from(digit).to_digit(16) {
-            Some(digit) => Ok(unit << 4 | digit),
-            None => Err(self.error("\\u needs four hexadecimal digits")),
-        })
-    }
-
     /// Consumes a number; the answer is its text.
     pub fn number(&mut self) -> Result<&'a [u8], Fault> {
         self.peek()?;
@@ -222,6 +206,38 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Consumes a whole number in its usual form, digits without a sign, in quotes or not, if it is not above `max`.
+    #[inline(always)]
+    pub fn plain_integer(&mut self, max: u64) -> Option<u64> {
+        let quotes = usize::from(self.json.get(self.at) == Some(&b'"'));
+        let from = self.at + quotes;
+        let (mut value, mut to) = (0u64, from);
+        // Of up to 19 digits each number is below 2^64.
+        while let Some(digits) = eight_digits(word(self.json, to))
+            && to - from < 16
+        {
+            value = value * 100_000_000 + digits;
+            to += 8;
+        }
+        while let Some(digit @ 0..=9) = self.json.get(to).map(|byte| byte.wrapping_sub(b'0'))
+            && to - from < 19
+        {
+            value = value * 10 + u64::from(digit);
+            to += 1;
+        }
+        let ends = match self.json.get(to) {
+            Some(b'"') => quotes == 1,
+            Some(b',' | b'}' | b']') => quotes == 0,
+            _ => false,
+        };
+        let starts = to - from == 1 || to > from && self.json.get(from) != Some(&b'0');
+        if !ends || !starts || value > max {
+            return None;
+        }
+        self.at = to + quotes;
+        Some(value)
+    }
+
     /// Consumes any value and forgets it; `depth` is how deep it lies within what is skipped.
     pub fn skip(&mut self, depth: usize) -> Result<(), Fault> {
         let next = self.peek()?;
@@ -232,7 +248,8 @@ impl<'a> Parser<'a> {
         match next {
             b'{' => {
                 self.at += 1;
-                while self.member(&mut first)?.is_some() {
+                while self.more(b'}', &mut first)? {
+                    self.name()?;
                     self.skip(depth + 1)?;
                 }
                 Ok(())
@@ -244,7 +261,7 @@ impl<'a> Parser<'a> {
                 }
                 Ok(())
             }
-            b'"' => self.string().map(drop),
+            b'"' => self.string().map(|_| ()),
             b'-' | b'0'..=b'9' => self.number().map(drop),
             b't' => self.word("true"),
             b'f' => self.word("false"),
@@ -255,27 +272,29 @@ impl<'a> Parser<'a> {
 
 /// How many bytes of `text` are a number as JSON writes it, if it begins with one.
 pub fn number_length(text: &[u8]) -> Option<usize> {
-    let digits = |from: usize| text.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
-    let mut at = usize::from(text.first() == Some(&b'-'));
-    match (text.get(at), digits(at)) {
-        (_, 0) => return None,
-        (Some(b'0'), _) => at += 1,
-        (_, many) => at += many,
-    }
+    let whole = usize::from(text.first() == Some(&b'-'));
+    let mut at = match text.get(whole) {
+        // No digit follows a zero.
+        Some(b'0') => whole + 1,
+        _ => digits(text, whole)?,
+    };
     if text.get(at) == Some(&b'.') {
-        match digits(at + 1) {
-            0 => return None,
-            many => at += 1 + many,
-        }
+        at = digits(text, at + 1)?;
     }
     if matches!(text.get(at), Some(b'e' | b'E')) {
         let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
-        match digits(at + 1 + sign) {
-            0 => return None,
-            many => at += 1 + sign + many,
-        }
+        at = digits(text, at + 1 + sign)?;
     }
     Some(at)
+}
+
+/// Where the digits end that begin at `from`, if there are any.
+fn digits(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while text.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    (at > from).then_some(at)
 }
 
 #[cfg(test)]
@@ -292,13 +311,5 @@ mod tests {
         }
         assert_eq!(number_length(b"007"), Some(1));
         assert_eq!(number_length(b"0x10"), Some(1));
-    }
-
-    #[test]
-    fn escapes_become_their_characters() {
-        let text = br#" "a\"\\\/\b\f\n\r\t\u0041\u00e9\u20ac\ud83d\ude00z" "#;
-        let mut parser = Parser::new(text);
-        assert_eq!(parser.string().unwrap(), "a\"\\/\u{8}\u{c}\n\r\tAé€😀z".as_bytes());
-        parser.end().unwrap();
     }
 }

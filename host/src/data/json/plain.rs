@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::DEPTH_MAX;
-use super::text::{put_base64, put_double, put_integer, put_string};
+use super::text::{put_base64, put_double, put_integer, put_text};
 use crate::data::wire::{Malformed, Payload, Reader};
 
 /// Appends the `AnyValue` that all of `value` is, as plain JSON. Of members that come more than once, which no
@@ -32,7 +32,7 @@ fn any_value(bytes: &[u8], range: Range<usize>, depth: usize, out: &mut Vec<u8>)
         return Ok(());
     };
     match (field.number, field.payload) {
-        (1, Payload::Bytes { from, to }) => put_text(bytes, from..to, out)?,
+        (1, Payload::Bytes { from, to }) => put_text(out, bytes, from..to)?,
         (2, Payload::Varint(bits)) => out.extend_from_slice(if bits != 0 { b"true" } else { b"false" }),
         (3, Payload::Varint(bits)) => put_integer(out, bits as i64),
         (4, Payload::Fixed64(bits)) => put_double(out, f64::from_bits(bits)),
@@ -41,16 +41,6 @@ fn any_value(bytes: &[u8], range: Range<usize>, depth: usize, out: &mut Vec<u8>)
         (7, Payload::Bytes { from, to }) => put_base64(out, bytes.get(from..to).unwrap_or_default()),
         _ => return Err(Malformed { what: "field of another wire type than its own", at: field.start }),
     }
-    Ok(())
-}
-
-fn put_text(bytes: &[u8], range: Range<usize>, out: &mut Vec<u8>) -> Result<(), Malformed> {
-    let at = range.start;
-    let text = bytes.get(range).unwrap_or_default();
-    if simdutf8::basic::from_utf8(text).is_err() {
-        return Err(Malformed { what: "text that is not UTF-8", at });
-    }
-    put_string(out, text);
     Ok(())
 }
 
@@ -87,7 +77,7 @@ fn object(bytes: &[u8], range: Range<usize>, depth: usize, out: &mut Vec<u8>) ->
                 _ => {}
             }
         }
-        put_text(bytes, key, out)?;
+        put_text(out, bytes, key)?;
         out.push(b':');
         any_value(bytes, value, depth + 1, out)?;
     }

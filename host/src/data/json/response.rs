@@ -1,7 +1,8 @@
 //! What a receiver answers and an exporter is answered, as JSON: `Export…ServiceResponse` and `google.rpc.Status`.
 
 use super::error::JsonError;
-use super::schema::{self, Message, RPC_STATUS};
+use super::message::Message;
+use super::schema::{self, RPC_STATUS};
 use super::text::{put_integer, put_quoted_integer, put_string};
 use super::{JsonLimits, decode};
 use crate::data::Signal;

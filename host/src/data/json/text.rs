@@ -1,22 +1,79 @@
 //! Writing the scalars of JSON.
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+
+use super::words::{is_plain, low_bytes, next_special, not_ascii, specials, word};
+use crate::data::wire::Malformed;
 
 /// Appends a JSON string; `text` must be UTF-8.
 pub fn put_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|&byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        let (run, tail) = rest.split_at(at);
-        out.extend_from_slice(run);
-        if let Some((&special, tail)) = tail.split_first() {
-            put_escape(out, special);
-            rest = tail;
+    put_characters(out, text);
+    out.push(b'"');
+}
+
+/// Appends the text that lies in `range` of `bytes` as a JSON string.
+///
+/// What must be escaped and what is not UTF-8 is looked for in the words that are copied: almost no text has either.
+#[inline(always)]
+pub fn put_text(out: &mut Vec<u8>, bytes: &[u8], range: Range<usize>) -> Result<(), Malformed> {
+    out.push(b'"');
+    let (long, rest) = bytes.get(range.clone()).unwrap_or_default().as_chunks::<16>();
+    let mut at = range.start;
+    for chunk in long {
+        if !is_plain(chunk) {
+            return put_rest(out, bytes, range, at);
         }
+        out.extend_from_slice(chunk);
+        at += 16;
+    }
+    let (words, rest) = rest.as_chunks();
+    for chunk in words {
+        let word = u64::from_le_bytes(*chunk);
+        if specials(word) | not_ascii(word) != 0 {
+            return put_rest(out, bytes, range, at);
+        }
+        out.extend_from_slice(chunk);
+        at += 8;
+    }
+    // Behind the text is the quote that ends it, and what is cut off.
+    let left = rest.len();
+    let in_text = low_bytes(left);
+    let word = word(bytes, at) & in_text | QUOTES & !in_text;
+    if specials(word) & in_text | not_ascii(word) != 0 {
+        return put_rest(out, bytes, range, at);
+    }
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(out.len() - (7 - left));
+    Ok(())
+}
+
+const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+
+/// The rest of a text of which all before `at` is written.
+#[inline(never)]
+fn put_rest(out: &mut Vec<u8>, bytes: &[u8], range: Range<usize>, at: usize) -> Result<(), Malformed> {
+    let rest = bytes.get(at..range.end).unwrap_or_default();
+    if simdutf8::basic::from_utf8(rest).is_err() {
+        return Err(Malformed { what: "text that is not UTF-8", at: range.start });
+    }
+    put_characters(out, rest);
+    out.push(b'"');
+    Ok(())
+}
+
+/// Appends text without quotes around it.
+fn put_characters(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    while let Some((run, [special, tail @ ..])) = rest.split_at_checked(next_special(rest, 0)) {
+        out.extend_from_slice(run);
+        put_escape(out, *special);
+        rest = tail;
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 fn put_escape(out: &mut Vec<u8>, byte: u8) {
@@ -32,9 +89,20 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
     }
 }
 
+/// Every byte as two lower-case digits.
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [digits[byte >> 4], digits[byte & 0xf]];
+        byte += 1;
+    }
+    table
+};
+
 fn put_hex_digits(out: &mut Vec<u8>, bytes: &[u8]) {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
+    out.extend(bytes.iter().flat_map(|&byte| HEX[usize::from(byte)]));
 }
 
 /// Appends bytes as a string of lower-case hexadecimal digits.

@@ -31,16 +31,16 @@ async fn f24_a_full_queue_turns_away_and_takes_again() {
 #[tokio::test]
 async fn without_a_queue_the_charge_comes_with_the_delivery() {
     let refusal = || Reply::Status(Status::invalid_argument("never"));
-    for (script, verdict, counted) in [
-        (unavailable(2), Verdict::Taken, 0),
-        (vec![refusal()], Verdict::Refused, 1),
-        (unavailable(1000), Verdict::Undelivered, 0),
+    for (script, time, verdict, counted) in [
+        (unavailable(2), LONG, Verdict::Taken, 0),
+        (vec![refusal()], LONG, Verdict::Refused, 1),
+        (unavailable(1000), Duration::from_millis(200), Verdict::Undelivered, 0),
     ] {
         let peer = Peer::grpc(script).await;
         let metrics = Metrics::default();
         let mut spec = spec(client(&peer.url));
         spec.queue = QueueSpec::None;
-        spec.retry.max_elapsed_time = Duration::from_millis(200);
+        spec.retry.max_elapsed_time = time;
         let destination = start(&spec, &metrics);
         let mut charge = destination.offer(0, spans(&["a"])).unwrap();
         assert!(!charge.is_taken());

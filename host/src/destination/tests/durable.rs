@@ -63,7 +63,7 @@ async fn f53_what_cannot_be_delivered_stays_for_the_next_start_and_nobody_waits_
     let begun = Instant::now();
     let end = End { deadline: begun + LONG, manner: Manner::Deliver };
     let left = destination.drain(end).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
     assert_eq!((left.records, left.dir), (20, folder.path().join("queue")));
     assert_eq!((account(&metrics), queued(&metrics)), (Account::default(), (0, 0)));
     drop(destination);
@@ -105,7 +105,7 @@ async fn an_end_does_not_wait_for_a_peer_that_says_nothing() {
     let begun = Instant::now();
     let end = End { deadline: begun + LONG, manner: Manner::Deliver };
     assert_eq!(destination.drain(end).await.unwrap().records, 2);
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn a_dead_letter_file_that_takes_nothing_leaves_it_in_the_durable_queue() 
 async fn f24_a_full_durable_queue_refuses_and_takes_again() {
     let folder = tempfile::tempdir().unwrap();
     // So often that the queue is full before the peer takes anything, however slow the disk.
-    let peer = Peer::grpc(unavailable(150)).await;
+    let peer = Peer::grpc(unavailable(1000)).await;
     let metrics = Metrics::default();
     let mut spec = durable(client(&peer.url), folder.path());
     if let QueueSpec::Durable(durable) = &mut spec.queue {

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn e08_what_is_given_up_is_counted() {
-    for (enabled, max_elapsed_time) in [(true, Duration::from_millis(100)), (false, Duration::ZERO)] {
+    for (enabled, max_elapsed_time) in [(true, Duration::from_secs(2)), (false, Duration::ZERO)] {
         let peer = Peer::grpc(unavailable(1000)).await;
         let metrics = Metrics::default();
         let mut spec = spec(client(&peer.url));
@@ -89,11 +89,24 @@ async fn the_accounting_law_holds_whatever_the_peer_does() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+    // On this thread nothing is taken from the queue meanwhile, so it fills.
+    loop {
+        let payload = spans(&["a", "b", "c", "d"]);
+        offered += payload.records;
+        if destination.offer(0, payload).is_err() {
+            break;
+        }
+    }
+    eventually(|| {
+        let Account { sent, rejected, .. } = account(&metrics);
+        sent > 0 && rejected > 0 && dropped(&metrics, "too_large") > 0 && dropped(&metrics, "refused_by_peer") > 0
+    })
+    .await;
     drain(&destination, Duration::from_millis(500)).await;
     let Account { sent, rejected, turned_away, .. } = account(&metrics);
     let lost =
         ["too_large", "refused_by_peer", "retries_exhausted", "shutdown"].map(|reason| dropped(&metrics, reason));
-    assert!(sent > 0 && rejected > 0 && turned_away > 0 && lost[0] > 0 && lost[1] > 0);
+    assert!(turned_away > 0, "the queue was never full");
     assert_eq!(sent + rejected + turned_away + lost.iter().sum::<u64>(), offered);
     assert_eq!((queued(&metrics), destination.held_bytes()), ((0, 0), 0));
 }

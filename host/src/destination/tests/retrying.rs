@@ -39,7 +39,8 @@ async fn e14_e34_f36_after_a_reset_the_same_bytes_go_again() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let peer = Peer::grpc([Reply::Reset, Reply::Reset]).await;
         let metrics = Metrics::default();
-        let destination = start(&spec(OtlpClientSpec { compression, ..client(&peer.url) }), &metrics);
+        let destination =
+            start(&spec(OtlpClientSpec { compression: compression.into(), ..client(&peer.url) }), &metrics);
         let payload = spans(&["a", "b"]);
         let _ = destination.offer(0, payload.clone()).unwrap();
         let seen = peer.await_seen(3).await;
@@ -80,7 +81,8 @@ async fn f34_a_peer_that_hangs_is_given_up_after_the_timeout() {
 
 #[tokio::test]
 async fn e13_connecting_is_retried_until_the_peer_is_there() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // No other test gets its port meanwhile: all of them are on another loopback address.
+    let listener = tokio::net::TcpListener::bind("127.13.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let metrics = Metrics::default();
@@ -94,7 +96,7 @@ async fn e13_connecting_is_retried_until_the_peer_is_there() {
 #[tokio::test]
 async fn e29_the_user_agent_names_program_and_version_and_e16_the_type() {
     let peer = Peer::grpc([]).await;
-    let mut settings = OtlpClientSpec { compression: Compression::Gzip, ..client(&peer.url) };
+    let mut settings = OtlpClientSpec { compression: Compression::Gzip.into(), ..client(&peer.url) };
     settings.headers.insert("x-token".to_owned(), crate::config::spec::Secret::new("s3cret".to_owned()));
     let exporter = Exporter::build(&TargetSpec::OtlpGrpc(settings.clone()), &Access::default()).unwrap();
     assert!(!format!("{exporter:?} {settings:?}").contains("s3cret"), "E36");

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::*;
-use crate::config::spec::RotationSpec;
+use crate::config::spec::{Compression, RotationSpec};
 use crate::data::json::JsonLimits;
 use crate::exporter::testing::{names, spans};
 
@@ -98,12 +98,12 @@ async fn a_full_file_is_rotated_and_only_so_many_are_kept() {
 async fn an_old_file_is_rotated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("traces.jsonl");
-    let max_age = Some(Duration::from_millis(20));
+    let max_age = Some(Duration::from_secs(1));
     let rotation = Some(RotationSpec { max_bytes: u64::MAX, max_age, max_backups: 100 });
     let exporter = FileExporter::open(&FileSpec { rotation, ..spec(&path) }).unwrap();
     export(&exporter, &["a"]).await.unwrap();
     assert_eq!(rotated(folder.path()).len(), 0);
-    tokio::time::sleep(Duration::from_millis(30)).await;
+    tokio::time::sleep(Duration::from_millis(1010)).await;
     export(&exporter, &["b"]).await.unwrap();
     assert_eq!((rotated(folder.path()).len(), lines_of(&read(&path))), (1, vec!["b".to_owned()]));
 }

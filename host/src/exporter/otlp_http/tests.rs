@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::*;
+use crate::config::spec::{Aim, Compression, CompressionSpec, TargetSpec};
 use crate::exporter::testing::{HttpReply, Peer, answer, client, names, spans};
+use crate::telemetry::metrics::Metrics;
 
 fn spec(url: &str) -> OtlpHttpClientSpec {
     OtlpHttpClientSpec { client: client(url), encoding: Encoding::Protobuf, endpoints: BTreeMap::new() }
@@ -45,7 +47,7 @@ async fn e16_e29_the_headers_say_what_it_is() {
     for (encoding, compression, content_type, content_encoding) in cases {
         let peer = Peer::http([]).await;
         let mut spec = spec(&peer.url);
-        (spec.encoding, spec.client.compression) = (encoding, compression);
+        (spec.encoding, spec.client.compression) = (encoding, compression.into());
         assert_eq!(attempt(&spec).await, Ok(Outcome::default()));
         let seen = peer.seen().remove(0);
         assert_eq!(seen.path, "/v1/traces");
@@ -208,4 +210,43 @@ async fn f34_a_peer_that_hangs_is_left_after_the_timeout() {
     spec.client.timeout = Duration::from_millis(100);
     let failure = attempt(&spec).await.unwrap_err();
     assert_eq!((failure.is_retryable(), failure.to_string()), (true, "no answer within 100ms".to_owned()));
+}
+
+/// One attempt after another with bodies whose compression is chosen; what their headers said, and how they ended.
+async fn chosen(replies: Vec<HttpReply>, attempts: usize) -> (Vec<String>, Vec<Result<Outcome, Failure>>) {
+    let peer = Peer::http(replies).await;
+    let mut spec = spec(&peer.url);
+    let aim = Aim::Network { max_cpu: Duration::from_secs(1) };
+    spec.client.compression = CompressionSpec::Adaptive(aim);
+    let target = TargetSpec::OtlpHttp(spec.clone());
+    let access = Access::open("otlphttp", &target, &Metrics::default()).unwrap();
+    let exporter = OtlpHttp::build(&spec, &access).unwrap();
+    let mut ends = Vec::new();
+    for _ in 0..attempts {
+        let frames = exporter.prepare(Signal::Traces, &[spans(&["a"]).bytes]).await.unwrap();
+        ends.push(exporter.attempt(Signal::Traces, &frames).await);
+    }
+    let said = |value: Option<&HeaderValue>| value.map_or("none", |value| value.to_str().unwrap()).to_owned();
+    (peer.seen().iter().map(|seen| said(seen.headers.get(CONTENT_ENCODING))).collect(), ends)
+}
+
+#[tokio::test]
+async fn an_encoding_that_the_peer_does_not_take_is_not_used_again_and_nothing_is_lost() {
+    let refusal = |status| answer(status, &[], Bytes::new());
+    let taken = || answer(200, &[], Bytes::new());
+    for status in [415, 400] {
+        let (seen, ends) = chosen(vec![refusal(status), taken(), refusal(status), taken()], 3).await;
+        assert_eq!(seen, ["zstd", "none", "gzip", "none", "none"], "{status}");
+        assert!(ends.iter().all(Result::is_ok), "{ends:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_not_about_the_encoding_stays_one() {
+    let refusals = || vec![answer(400, &[], Bytes::new()), answer(400, &[], Bytes::new())];
+    let (seen, ends) = chosen(refusals(), 2).await;
+    assert_eq!(seen, ["zstd", "none", "zstd"], "zstd was not the reason");
+    assert!(matches!(ends.as_slice(), [Err(Failure::Permanent { .. }), Ok(_)]), "{ends:?}");
+    let (seen, ends) = chosen(vec![answer(500, &[], Bytes::new())], 1).await;
+    assert_eq!((seen, ends[0].is_err()), (vec!["zstd".to_owned()], true), "it is not tried otherwise");
 }

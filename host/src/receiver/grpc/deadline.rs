@@ -2,26 +2,28 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
 use super::reply::Failure;
 use crate::receiver::meter::Outcome;
 
+static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
 /// When the client stops waiting; none: never.
 pub(super) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// The deadline that a request's headers ask for.
-    pub fn of(headers: &HeaderMap, arrived: Instant) -> Result<Deadline, Failure> {
-        let Some(value) = headers.get("grpc-timeout") else { return Ok(Deadline(None)) };
+    /// The deadline that the headers of a request that has just arrived ask for.
+    pub fn of(headers: &HeaderMap) -> Result<Deadline, Failure> {
+        let Some(value) = headers.get(&GRPC_TIMEOUT) else { return Ok(Deadline(None)) };
         let timeout = parse(value).ok_or_else(|| {
             let message = format!("grpc-timeout {value:?} is not up to eight digits and one of H, M, S, m, u, n");
             Failure::new(Outcome::Malformed, Code::InvalidArgument, &message)
         })?;
         // A deadline beyond the clock's range is none.
-        Ok(Deadline(arrived.checked_add(timeout)))
+        Ok(Deadline(Instant::now().checked_add(timeout)))
     }
 
     /// Does the work, and gives it up at the deadline. What is done too late counts as not done.

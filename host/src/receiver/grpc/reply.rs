@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -18,6 +18,11 @@ use crate::receiver::inflate::{InflateError, gzip_answer};
 use crate::receiver::meter::{Limit, Outcome};
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+
+/// The framed answer of full success, whose message is empty.
+const NOTHING_TO_SAY: &[u8] = &[0; PREFIX];
+
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Why a call failed, and how that is counted.
 pub(super) struct Failure {
@@ -100,13 +105,15 @@ impl From<Refusal> for Failure {
 /// The request was taken, wholly or in part. The message is compressed if that is worth it and the client takes gzip.
 pub(super) fn success(receipt: &Receipt, request: &HeaderMap) -> Response<Reply> {
     let message = export_response(receipt.rejected, &receipt.message);
-    let compressed = if accepts_gzip(request) { gzip_answer(&message) } else { None };
-    let mut trailers = HeaderMap::with_capacity(1);
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    let framed = match &compressed {
-        Some(compressed) => framed(1, compressed),
-        None => framed(0, &message),
+    let mut compressed = None;
+    let framed = if message.is_empty() {
+        Bytes::from_static(NOTHING_TO_SAY)
+    } else {
+        compressed = accepts_gzip(request).then(|| gzip_answer(&message)).flatten();
+        compressed.as_deref().map_or_else(|| framed(0, &message), |compressed| framed(1, compressed))
     };
+    let mut trailers = HeaderMap::with_capacity(1);
+    trailers.insert(&GRPC_STATUS, HeaderValue::from_static("0"));
     let mut response = Response::new(Reply::with_trailers(framed, trailers));
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     if compressed.is_some() {
@@ -122,7 +129,7 @@ pub(super) fn failure(failure: &Failure) -> Response<Reply> {
     headers.insert(CONTENT_TYPE, GRPC);
     // Percent-encoding leaves nothing that a header could not hold; the code matters more than its text.
     if failure.status.add_header(headers).is_err() {
-        headers.insert("grpc-status", HeaderValue::from(i32::from(failure.status.code())));
+        headers.insert(&GRPC_STATUS, HeaderValue::from(i32::from(failure.status.code())));
     }
     response
 }

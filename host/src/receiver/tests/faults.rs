@@ -105,7 +105,7 @@ async fn f02_a_huge_zstd_window_is_malformed() {
 
 fn impatient() -> Setup {
     let ms = Duration::from_millis;
-    let timeouts = TimeoutsSpec { head: ms(300), body: ms(300), rest: ms(100), ..TimeoutsSpec::default() };
+    let timeouts = TimeoutsSpec { head: ms(1000), body: ms(1000), rest: ms(100), ..TimeoutsSpec::default() };
     Setup { timeouts, ..Setup::default() }
 }
 

@@ -12,10 +12,14 @@ fn unchanged<M: Message + Default>(signal: Signal, message: &M) {
     let text = encoded(signal, message);
     assert!(!text.contains('\n'), "{text}");
     // An independent reader finds it to be JSON.
-    serde_json::from_str::<serde_json::Value>(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let independent: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let back: M = decoded(signal, &text);
     // As bytes, because NaN is not equal to itself.
     assert!(back.encode_to_vec() == message.encode_to_vec(), "{text}");
+    // With white space everywhere and the members in another order, so that nothing has its usual form.
+    let spread = serde_json::to_string_pretty(&independent).unwrap();
+    let back: M = decoded(signal, &spread);
+    assert!(back.encode_to_vec() == message.encode_to_vec(), "{spread}");
 }
 
 /// Valid JSON with some bytes replaced, doubled or cut.

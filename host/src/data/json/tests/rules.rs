@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValueList};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint, metric, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -181,6 +181,36 @@ fn r41_every_kind_of_value_is_accepted() {
     ];
     let json = r#""arrayValue":{"values":[{"stringValue":"a"},{},null,{"arrayValue":{"values":[{}]}}]}"#;
     assert_eq!(value(json), Some(Value::ArrayValue(ArrayValue { values })));
+}
+
+#[test]
+fn r41_an_attribute_is_the_same_in_every_form() {
+    let pair = |key: &str, value| KeyValue { key: key.to_owned(), value: Some(AnyValue { value }), key_strindex: 0 };
+    let text = |key: &str, text: &str| pair(key, Some(Value::StringValue(text.to_owned())));
+    let int = |key: &str, int| pair(key, Some(Value::IntValue(int)));
+    let (long, huge) = ("x".repeat(100), "y".repeat(300));
+    for (json, expected) in [
+        (r#"{"key":"k","value":{"stringValue":"v"}}"#.to_owned(), text("k", "v")),
+        (r#"{"value":{"stringValue":"v"},"key":"k"}"#.to_owned(), text("k", "v")),
+        (r#"{ "key" : "k", "value" : { "stringValue" : "v" } }"#.to_owned(), text("k", "v")),
+        (r#"{"key":"k","value":{"stringValue":"v"},"keyStrindex":0}"#.to_owned(), text("k", "v")),
+        (r#"{"key":"k","value":{"stringValue":"v","x":1}}"#.to_owned(), text("k", "v")),
+        (r#"{"key":"k","value":{"stringValue":"v"},"value":{"stringValue":"w"}}"#.to_owned(), text("k", "w")),
+        (r#"{"key":"","value":{"stringValue":""}}"#.to_owned(), text("", "")),
+        (r#"{"key":"k","value":{"stringValue":"\"é"}}"#.to_owned(), text("k", "\"é")),
+        (format!(r#"{{"key":"k","value":{{"stringValue":"{long}"}}}}"#), text("k", &long)),
+        (format!(r#"{{"key":"{long}","value":{{"stringValue":"{long}"}}}}"#), text(&long, &long)),
+        (format!(r#"{{"key":"k","value":{{"stringValue":"{huge}"}}}}"#), text("k", &huge)),
+        (r#"{"key":"k","value":{"intValue":"-1"}}"#.to_owned(), int("k", -1)),
+        (r#"{"key":"k","value":{"intValue":0}}"#.to_owned(), int("k", 0)),
+        (r#"{"key":"k","value":{"intValue":"9223372036854775807"}}"#.to_owned(), int("k", i64::MAX)),
+        (format!(r#"{{"key":"{long}","value":{{"intValue":"300"}}}}"#), int(&long, 300)),
+    ] {
+        assert_eq!(log(&format!(r#""attributes":[{json},{json}]"#)).attributes, [expected.clone(), expected], "{json}");
+    }
+    let error =
+        refused(Signal::Logs, log_json(r#""attributes":[{"key":"k","value":{"intValue":"9223372036854775808"}}]"#));
+    assert!(error.contains("attributes[0].value.intValue: out of range"), "{error}");
 }
 
 #[test]

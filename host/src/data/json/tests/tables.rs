@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use prost_types::field_descriptor_proto::{Label as ProtoLabel, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
-use super::super::schema::{Field, Kind, Label, Message, request, response};
+use super::super::message::{Field, Kind, Label, Message};
+use super::super::schema::{request, response};
 use super::*;
 
 fn collect(prefix: &str, message: &DescriptorProto, all: &mut HashMap<String, DescriptorProto>) {
@@ -66,7 +67,7 @@ fn compare(
     assert_eq!(table.fields.len(), message.field.len(), "{name}");
     assert!(table.fields.len() <= 32, "{name}: the decoder keeps a bit for each field");
     for field in &message.field {
-        let position = table.position_of_number(field.number() as u32, 0);
+        let position = table.position_of_number(field.number() as u32);
         let position = position.unwrap_or_else(|| panic!("{name}.{} is not in the table", field.name()));
         let entry: &Field = &table.fields[position];
         assert_eq!(entry.name, field.json_name(), "{name}");
