@@ -19,13 +19,15 @@ use tokio::runtime::Builder;
 
 use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, projection};
 
-/// Records of the request that every stage is given.
+/// Records of the request that most stages are given.
 const RECORDS: usize = 1000;
+/// Records of a small request: what is paid once a request shows.
+const FEW: usize = 10;
 
 /// Something that is counted.
 type Stage = (&'static str, fn(&Bytes, usize));
 
-const STAGES: [Stage; 13] = [
+const STAGES: [Stage; 18] = [
     ("walk/no-field", |bytes, times| walked(bytes, times, &[])),
     ("walk/one-attribute", |bytes, times| walked(bytes, times, &FIVE_FIELDS[..1])),
     ("walk/five-fields", |bytes, times| walked(bytes, times, &FIVE_FIELDS)),
@@ -39,7 +41,17 @@ const STAGES: [Stage; 13] = [
     ("chain/sampler", |bytes, times| chained(bytes, times, &[SAMPLER])),
     ("chain/transform", |bytes, times| chained(bytes, times, &[TRANSFORM])),
     ("chain/redact", |bytes, times| chained(bytes, times, &[REDACT])),
+    ("chain/0-few", |bytes, times| chained(bytes, times, &[])),
+    ("chain/filter-few", |bytes, times| chained(bytes, times, &[FILTER])),
+    ("chain/sampler-few", |bytes, times| chained(bytes, times, &[SAMPLER])),
+    ("chain/transform-few", |bytes, times| chained(bytes, times, &[TRANSFORM])),
+    ("chain/redact-few", |bytes, times| chained(bytes, times, &[REDACT])),
 ];
+
+/// Records of the request that a stage is given.
+fn records(stage: &str) -> usize {
+    if stage.ends_with("-few") { FEW } else { RECORDS }
+}
 
 fn walked(bytes: &Bytes, times: usize, paths: &[&str]) {
     let projection = projection(paths);
@@ -94,11 +106,11 @@ fn main() -> Result<(), String> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().ok_or("usage: counts list, or counts STAGE ITERATIONS")?;
     if name == "list" {
-        STAGES.iter().for_each(|(name, _)| println!("{name} {RECORDS}"));
+        STAGES.iter().for_each(|(name, _)| println!("{name} {}", records(name)));
         return Ok(());
     }
     let (_, stage) = STAGES.iter().find(|(stage, _)| *stage == name).ok_or(format!("there is no stage {name}"))?;
     let times = arguments.next().and_then(|times| times.parse().ok()).ok_or("how many iterations?")?;
-    stage(&Recipe::traces(RECORDS).encode(0), times);
+    stage(&Recipe::traces(records(&name)).encode(0), times);
     Ok(())
 }
