@@ -2,8 +2,12 @@
 
 #![allow(dead_code, reason = "each program uses what it measures")]
 
+use std::hint::black_box;
+use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use sluicebox::audit::Audit;
 use sluicebox::chain::{Chain, StepSpec, build};
 use sluicebox::config::spec::{Grant, OnError, StageLimits};
@@ -11,9 +15,32 @@ use sluicebox::data::Signal;
 use sluicebox::data::column::{Edit, Value};
 use sluicebox::data::field::Field;
 use sluicebox::data::projection::Projection;
-use sluicebox::plugin::{Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard};
+use sluicebox::plugin::{
+    CodeCache, Compiler, Engine, Plugin, PluginMetrics, SharedState, Stage, StageContext, standard,
+};
 use sluicebox::telemetry::metrics::Metrics;
 use tokio::runtime::Runtime;
+
+/// Callgrind is told to write down what it has counted, and to begin anew, whenever this is called.
+#[inline(never)]
+pub fn lap() {
+    black_box(());
+}
+
+/// As a client sends it with `Content-Encoding: gzip`.
+pub fn gzipped(bytes: &[u8]) -> Bytes {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("memory takes it");
+    encoder.finish().expect("memory takes it").into()
+}
+
+/// As a client sends it with `Content-Encoding: zstd`.
+pub fn zstd_of(bytes: &[u8]) -> Bytes {
+    zstd::encode_all(bytes, 0).expect("memory takes it").into()
+}
+
+/// How long a call may take. Under valgrind all take long, and one that is cut off would be counted as if it were cheap.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// What a chain of several plugins may ask for.
 pub const FIVE_FIELDS: [&str; 5] = [
@@ -57,6 +84,12 @@ pub const TRANSFORM: Plug = (
 /// Masks what it finds in all attributes.
 pub const REDACT: Plug = ("redact", "{}");
 
+/// Takes code that was compiled before: to count the compiler would take minutes.
+pub fn engine() -> Engine {
+    let cache = CodeCache::of_environment(|name| std::env::var(name).ok());
+    Engine::with(cache, Compiler::Here).expect("an engine")
+}
+
 /// A chain of standard plugins, for one shard.
 pub fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
     chain_on(runtime, engine, plugs, 1)
@@ -73,7 +106,7 @@ pub fn chain_on(runtime: &Runtime, engine: &Engine, plugs: &[Plug], shards: usiz
             processor: id.clone(),
             signal: Signal::Traces,
             config: serde_json::from_str(config).expect("JSON"),
-            limits: StageLimits::default(),
+            limits: StageLimits { deadline: PATIENCE, ..StageLimits::default() },
             grants: Grant::ALL.to_vec(),
             empty_wasi: false,
             state: Arc::new(SharedState::new(1 << 20)),

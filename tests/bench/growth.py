@@ -1,15 +1,23 @@
 #!/usr/bin/env python3
-"""Draws how the cost of a record grows, from what `growth` measured.
+"""Draws how the cost of a record grows with what is around it.
 
-    cargo build --release --example growth
-    target/release/examples/growth | tests/bench/growth.py docs/growth.svg
+    tests/bench/growth.py docs/growth.svg                 in instructions, counted under valgrind: the same everywhere
+    target/release/examples/growth time | tests/bench/growth.py -- docs/growth-time.svg
+                                                          in nanoseconds of CPU, of a quiet machine
+
+Writes the figures beside the drawing as JSON, one point a line.
 """
 
 import json
 import math
+import os
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
+
+import callgrind
 
 AXES = {
     "records": "records in a request",
@@ -29,7 +37,7 @@ def ticks(low: float, high: float) -> list[float]:
 def panel(axis: str, points: list[dict], top: int) -> list[str]:
     """One plot, both scales logarithmic; a chain without stages is drawn at a half."""
     xs = [max(point["x"], 0.5) for point in points]
-    ys = [point["ns"] for point in points]
+    ys = [point["cost"] for point in points]
     x_low, x_high = min(xs), max(xs)
     marks = ticks(min(ys), max(ys))
     y_low, y_high = marks[0], marks[-1]
@@ -39,7 +47,7 @@ def panel(axis: str, points: list[dict], top: int) -> list[str]:
         up = math.log(y / y_low) / math.log(y_high / y_low)
         return LEFT + across * (WIDTH - LEFT - RIGHT), top + HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
 
-    out = [f'<text x="{LEFT}" y="{top + 20}" font-size="14">ns a record, by {escape(AXES[axis])}</text>']
+    out = [f'<text x="{LEFT}" y="{top + 20}" font-size="14">{points[0]["unit"]} a record, by {escape(AXES[axis])}</text>']
     for mark in marks:
         _, y = at(x_low, mark)
         out.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" stroke="#dee2e6"/>')
@@ -50,7 +58,7 @@ def panel(axis: str, points: list[dict], top: int) -> list[str]:
     labels = []
     for number, curve in enumerate(dict.fromkeys(point["curve"] for point in points)):
         colour = COLOURS[number % len(COLOURS)]
-        line = [at(point["x"], point["ns"]) for point in points if point["curve"] == curve]
+        line = [at(point["x"], point["cost"]) for point in points if point["curve"] == curve]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         labels.append((line[-1][1], curve, colour))
@@ -61,8 +69,39 @@ def panel(axis: str, points: list[dict], top: int) -> list[str]:
     return out
 
 
-def main() -> None:
-    points = [json.loads(line) for line in sys.stdin if line.strip()]
+def counted() -> list[dict]:
+    """Points in instructions, by curves."""
+    growth, plugins = map(str, callgrind.build("growth", "counts"))
+    callgrind.compile_plugins(plugins)
+    curves = subprocess.run([growth, "list"], capture_output=True, text=True, check=True).stdout.split()
+    with ThreadPoolExecutor(int(os.environ.get("JOBS", os.cpu_count()))) as pool:
+        return [point for points in pool.map(lambda curve: of_curve(growth, curve), curves) for point in points]
+
+
+def of_curve(growth: str, curve: str) -> list[dict]:
+    """Each point has a lap, and the next one is what lies between it and the next point."""
+    printed, laps = callgrind.counted([growth, "laps", curve])
+    points = [json.loads(line) for line in printed.splitlines()]
+    for point, lap in zip(points, laps[::2], strict=True):
+        point |= {"unit": "instructions", "cost": round(lap / point.pop("records"), 1)}
+    return points
+
+
+def main() -> int:
+    out = Path(sys.argv[-1])
+    if "--" in sys.argv:
+        points = [json.loads(line) for line in sys.stdin if line.strip()]
+    elif reason := callgrind.missing():
+        print(f"growth.py: NOTHING WAS COUNTED: {reason}")
+        return 1
+    else:
+        points = counted()
+    out.with_suffix(".json").write_text("".join(json.dumps(point) + "\n" for point in points))
+    out.write_text(drawing(points))
+    return 0
+
+
+def drawing(points: list[dict]) -> str:
     axes = [axis for axis in AXES if any(point["axis"] == axis for point in points)]
     height = HEIGHT * len(axes)
     out = [
@@ -71,8 +110,8 @@ def main() -> None:
     ]
     for number, axis in enumerate(axes):
         out += panel(axis, [point for point in points if point["axis"] == axis], number * HEIGHT)
-    Path(sys.argv[1]).write_text("\n".join([*out, "</svg>"]) + "\n")
+    return "\n".join([*out, "</svg>"]) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,6 +3,7 @@
 
     tests/bench/run.py queue      a durable queue against one in memory, at 1, 8 and 64 clients: throughput and p99
     tests/bench/run.py overload   ten times the load that is taken: goodput, refusals, and memory under a limit
+    tests/bench/run.py scaling    one shard and two, few fat connections and many thin ones: throughput, CPU time, latency
     tests/bench/run.py all
 
     SLUICEBOX   the binary (target/release/sluicebox, else target/debug/sluicebox)
@@ -26,8 +27,9 @@ sys.path.insert(0, str(ROOT / "tests/python"))
 
 import durability  # noqa: E402
 import overload  # noqa: E402
+import scaling  # noqa: E402
 
-CASES = {"queue": durability.measure, "overload": overload.measure}
+CASES = {"queue": durability.measure, "overload": overload.measure, "scaling": scaling.measure}
 
 
 def main() -> int:

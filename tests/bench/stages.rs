@@ -13,13 +13,20 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use sluicebox::bench::requests::Recipe;
+use sluicebox::config::spec::Compression;
 use sluicebox::data::column::Value;
+use sluicebox::data::json::{self, JsonLimits};
 use sluicebox::data::splice::splice;
 use sluicebox::data::walk::{Limits, walk};
+use sluicebox::data::{Payload, Signal};
+use sluicebox::exporter::compress::{Choice, Packer};
 use sluicebox::plugin::Engine;
+use sluicebox::queue::frame::Head;
+use sluicebox::receiver::answer::export_response;
+use sluicebox::receiver::inflate::Coding;
 use tokio::runtime::Builder;
 
-use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, projection};
+use cases::{FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, gzipped, projection, zstd_of};
 
 const SIZES: [usize; 3] = [10, 100, 1000];
 
@@ -106,10 +113,53 @@ fn chains(criterion: &mut Criterion) {
     }
 }
 
+fn json(criterion: &mut Criterion) {
+    on_each_size(criterion, "json/encode", |bencher, bytes| {
+        bencher.iter(|| {
+            let mut text = Vec::new();
+            json::encode(Signal::Traces, black_box(bytes), &mut text).map(|()| text)
+        });
+    });
+    on_each_size(criterion, "json/decode", |bencher, bytes| {
+        let mut text = Vec::new();
+        json::encode(Signal::Traces, bytes, &mut text).expect("a request");
+        bencher.iter(|| json::decode(Signal::Traces, black_box(&text), &JsonLimits::default()));
+    });
+}
+
+fn compression(criterion: &mut Criterion) {
+    let inflated: [(&str, Coding, fn(&[u8]) -> Bytes); 2] =
+        [("inflate/gzip", Coding::Gzip, gzipped), ("inflate/zstd", Coding::Zstd, zstd_of)];
+    for (name, coding, compressed) in inflated {
+        on_each_size(criterion, name, |bencher, bytes| {
+            let body = compressed(bytes);
+            bencher.iter(|| coding.inflate(black_box(body.clone()), 64 << 20));
+        });
+    }
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for (name, compression) in [("compress/gzip", Compression::Gzip), ("compress/zstd", Compression::Zstd)] {
+        on_each_size(criterion, name, |bencher, bytes| {
+            let (packer, chunks) = (Packer::new(Choice::Fixed(compression.into())), [bytes.clone()]);
+            bencher.iter(|| runtime.block_on(packer.pack(5, black_box(&chunks))));
+        });
+    }
+}
+
+fn ends(criterion: &mut Criterion) {
+    on_each_size(criterion, "queue/frame", |bencher, bytes| {
+        let payload = Payload { signal: Signal::Traces, bytes: bytes.clone(), records: 1 };
+        bencher.iter(|| Head::new(black_box(&payload), 1, 1_763_712_000_000, 7).map(|head| head.encode(7)));
+    });
+    criterion.bench_function("response/full success", |bencher| bencher.iter(|| export_response(black_box(0), "")));
+    criterion.bench_function("response/partial success", |bencher| {
+        bencher.iter(|| export_response(black_box(3), black_box("spans without a trace id (3)")));
+    });
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().without_plots().measurement_time(std::time::Duration::from_secs(2))
         .warm_up_time(std::time::Duration::from_millis(500)).sample_size(20);
-    targets = prost, walks, splices, chains
+    targets = prost, walks, splices, chains, json, compression, ends
 }
 criterion_main!(benches);
