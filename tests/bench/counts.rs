@@ -25,8 +25,10 @@ use cases::{
     FILTER, FIVE_FIELDS, Plug, REDACT, SAMPLER, TRANSFORM, chain, edit, engine, gzipped, lap, projection, zstd_of,
 };
 
-/// Records of the request that every stage is given.
+/// Records of the request that most stages are given.
 const RECORDS: usize = 1000;
+/// Records of a small request: what is paid once a request shows.
+const FEW: usize = 10;
 
 /// What is counted, made ready.
 type Work = Box<dyn FnMut()>;
@@ -34,7 +36,7 @@ type Work = Box<dyn FnMut()>;
 /// Makes a stage ready for a request.
 type Prepare = fn(Bytes) -> Work;
 
-const STAGES: [(&str, Prepare); 21] = [
+const STAGES: [(&str, Prepare); 24] = [
     ("walk/no-field", |bytes| walked(bytes, &[])),
     ("walk/one-attribute", |bytes| walked(bytes, &FIVE_FIELDS[..1])),
     ("walk/five-fields", |bytes| walked(bytes, &FIVE_FIELDS)),
@@ -56,11 +58,19 @@ const STAGES: [(&str, Prepare); 21] = [
     ("chain/transform", |bytes| chained(bytes, &[TRANSFORM])),
     ("chain/three", |bytes| chained(bytes, &[FILTER, SAMPLER, TRANSFORM])),
     ("chain/redact", |bytes| chained(bytes, &[REDACT])),
+    ("chain/none-few", |bytes| chained(bytes, &[])),
+    ("chain/filter-few", |bytes| chained(bytes, &[FILTER])),
+    ("chain/transform-few", |bytes| chained(bytes, &[TRANSFORM])),
 ];
+
+/// Records of the request that a stage is given.
+fn records(stage: &str) -> usize {
+    if stage.ends_with("-few") { FEW } else { RECORDS }
+}
 
 /// What the count of a stage is divided by: the answer is one for all records.
 fn units(stage: &str) -> usize {
-    if stage.starts_with("response/") { 1 } else { RECORDS }
+    if stage.starts_with("response/") { 1 } else { records(stage) }
 }
 
 fn walked(bytes: Bytes, paths: &[&str]) -> Work {
@@ -146,7 +156,7 @@ fn main() -> Result<(), String> {
     }
     let (_, prepare) = STAGES.iter().find(|(stage, _)| *stage == name).ok_or(format!("there is no stage {name}"))?;
     let times: usize = arguments.next().and_then(|times| times.parse().ok()).ok_or("how many iterations?")?;
-    let mut work = prepare(Recipe::traces(RECORDS).encode(0));
+    let mut work = prepare(Recipe::traces(records(&name)).encode(0));
     // Once for what the first time alone needs.
     work();
     lap();

@@ -47,7 +47,7 @@ async fn compiling_plugins_leaves_nothing_in_memory() {
     let stages = "{ drop-probes: { plugin: drop, config: { span.name: probe } }, redact: {}, sample: { config: { rate: 0.5 } } }";
     let text = PIPELINE
         .replace("[drop-probes]", "[drop-probes, redact, sample]")
-        .replace("  drop-probes: { plugin: drop, config: { span.name: probe } }\n", "")
+        .replace("  drop-probes: { plugin: drop, limits: { deadline: 5s }, config: { span.name: probe } }\n", "")
         .replace("processors:\n", &format!("processors: {stages}\n"));
     fs::write(folder.path().join("pipeline.yaml"), text).unwrap();
     let sluicebox = Sluicebox::spawn_with(folder, &["pipeline.yaml"], &[("SLUICEBOX_CACHE_DIR", "none")]);

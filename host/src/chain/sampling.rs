@@ -46,15 +46,15 @@ impl Sampling {
     pub(super) fn decide(&self, batch: &mut Batch, decisions: &Decisions) {
         let mut counts = vec![[0u64; 2]; self.counters.len()];
         // A sampler has few rates, and a rounding each is dear: the last one is remembered.
-        let mut known = (1.0, Some(Threshold::ALL));
+        let mut known = (1.0, Some(Rate::new(Threshold::ALL)));
         for (row, (&probability, &reason)) in decisions.probabilities.iter().zip(&decisions.reasons).enumerate() {
             if !batch.is_live(row) {
                 continue;
             }
             if probability != known.0 {
-                known = (probability, Threshold::from_probability(probability));
+                known = (probability, Threshold::from_probability(probability).map(Rate::new));
             }
-            let kept = self.decide_row(batch, row, known.1);
+            let kept = self.decide_row(batch, row, known.1.as_ref());
             if let Some(count) = counts.get_mut(usize::from(reason)).and_then(|pair| pair.get_mut(usize::from(!kept))) {
                 *count += 1;
             }
@@ -66,31 +66,34 @@ impl Sampling {
         }
     }
 
-    fn decide_row(&self, batch: &mut Batch, row: usize, threshold: Option<Threshold>) -> bool {
-        let Some(threshold) = threshold else {
+    fn decide_row(&self, batch: &mut Batch, row: usize, rate: Option<&Rate>) -> bool {
+        let Some(Rate { threshold, alone }) = rate else {
             batch.drop_row(row);
             return false;
         };
-        let new_state = match self.trace_state {
-            Some(column) => {
-                let Value::Text(header) = batch.value(column, row) else { return true };
-                let header = std::str::from_utf8(header).unwrap_or_default();
-                let state = TraceState::parse(header);
-                match state.threshold {
-                    // Sampled harder already, by the same randomness: nothing to add.
-                    Some(earlier) if earlier >= threshold => return true,
-                    _ if !threshold.keeps(state.randomness.unwrap_or_else(|| self.randomness(batch, row))) => None,
-                    _ => Some((column, state.with_threshold(threshold))),
-                }
-            }
-            None if threshold.keeps(self.randomness(batch, row)) => return true,
-            None => None,
+        let Some(column) = self.trace_state else {
+            return threshold.keeps(self.randomness(batch, row)) || drop_row(batch, row);
         };
-        match new_state {
-            Some((column, header)) => batch.set(column, row as u32, Value::Text(header.as_bytes())),
-            None => batch.drop_row(row),
+        let Value::Text(header) = batch.value(column, row) else { return true };
+        if header.is_empty() {
+            // As in nearly all spans: there is nothing to read, and one text to write into all of them.
+            let kept = threshold.keeps(self.randomness(batch, row)) || drop_row(batch, row);
+            if kept {
+                batch.set(column, row as u32, Value::Text(alone.as_bytes()));
+            }
+            return kept;
         }
-        batch.is_live(row)
+        let state = TraceState::parse(std::str::from_utf8(header).unwrap_or_default());
+        // Sampled harder already, by the same randomness: nothing to add.
+        if state.threshold.is_some_and(|earlier| earlier >= *threshold) {
+            return true;
+        }
+        if !threshold.keeps(state.randomness.unwrap_or_else(|| self.randomness(batch, row))) {
+            return drop_row(batch, row);
+        }
+        let header = state.with_threshold(*threshold);
+        batch.set(column, row as u32, Value::Text(header.as_bytes()));
+        true
     }
 
     /// Randomness of a record: that of its trace, or for a record without one a hash of its bytes, so that a request
@@ -105,4 +108,23 @@ impl Sampling {
         let bytes = batch.bytes.get(at.start as usize..at.end as usize).unwrap_or_default();
         FixedState::with_seed(0).hash_one(bytes) >> 8
     }
+}
+
+/// A probability, ready to be drawn by.
+struct Rate {
+    threshold: Threshold,
+    /// The header of a span that had none.
+    alone: String,
+}
+
+impl Rate {
+    fn new(threshold: Threshold) -> Rate {
+        Rate { threshold, alone: TraceState::default().with_threshold(threshold) }
+    }
+}
+
+/// Drops a row: it is not kept.
+fn drop_row(batch: &mut Batch, row: usize) -> bool {
+    batch.drop_row(row);
+    false
 }

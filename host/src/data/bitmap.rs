@@ -58,6 +58,16 @@ impl Bitmap {
         }
     }
 
+    /// Sets every bit that is set in `other`, growing as needed.
+    pub fn union(&mut self, other: &Bitmap) {
+        if self.bytes.len() < other.bytes.len() {
+            self.bytes.resize(other.bytes.len(), 0);
+        }
+        for (byte, other) in self.bytes.iter_mut().zip(&other.bytes) {
+            *byte |= other;
+        }
+    }
+
     /// How many bits are set.
     pub fn count(&self) -> usize {
         self.bytes.iter().map(|byte| byte.count_ones() as usize).sum()

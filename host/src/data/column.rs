@@ -162,6 +162,15 @@ impl Cells {
         }
     }
 
+    /// The word `known` if it names these very bytes, else that of a copy in the arena.
+    #[inline]
+    pub fn keep_unless(&mut self, known: Option<u64>, slice: &[u8]) -> u64 {
+        match known {
+            Some(word) if slice_of(word).len() == slice.len() && self.data.get(slice_of(word)) == Some(slice) => word,
+            _ => self.keep(slice),
+        }
+    }
+
     /// Copies bytes into the arena; the answer is their word. Requests are below 4 GiB, so is the arena.
     pub fn keep(&mut self, slice: &[u8]) -> u64 {
         let offset = self.data.len() as u32;

@@ -244,11 +244,18 @@ impl AttributeColumn {
             .unwrap_or_default()
     }
 
+    /// Whether one attribute has that key. Keys mostly differ in length.
+    #[inline]
+    fn has_key(&self, index: usize, key: &[u8]) -> bool {
+        let word = self.attributes.keys.get(index).copied().unwrap_or(0);
+        slice_of(word).len() == key.len() && self.key(index) == key
+    }
+
     fn set_in_place<'k>(&mut self, edit: &Edit, key: &impl Fn(usize) -> &'k [u8]) -> bool {
         let mut found = Vec::with_capacity(edit.entries.len());
         for (index, &entry) in edit.entries.iter().enumerate() {
             let wanted = key(index);
-            let mut matches = self.range(entry).filter(|&at| self.key(at) == wanted);
+            let mut matches = self.range(entry).filter(|&at| self.has_key(at, wanted));
             match (matches.next(), matches.next()) {
                 (Some(at), None) if edit.values.kinds.get(index) != Some(&(Kind::Absent as u8)) => found.push(at),
                 _ => return false,

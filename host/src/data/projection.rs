@@ -66,6 +66,8 @@ pub struct LevelTable {
     pub numbers: u32,
     /// Columns by field number of the level's message (not of data points: see [`Projection::points`]).
     pub plain: Slots,
+    /// Bits of the field numbers that `status` has a column for.
+    pub status_numbers: u32,
     /// Columns by field number of a span's status.
     pub status: Slots,
     /// Columns of single attributes.
@@ -161,7 +163,10 @@ impl Projection {
                 table.numbers |= 1u32.checked_shl(*number).unwrap_or(0);
                 place(&mut table.plain, *number, column, *shape);
             }
-            Source::Status(number, shape) => place(&mut table.status, *number, column, *shape),
+            Source::Status(number, shape) => {
+                table.status_numbers |= 1u32.checked_shl(*number).unwrap_or(0);
+                place(&mut table.status, *number, column, *shape);
+            }
             Source::Duration => table.duration = Some(column),
             Source::Count(number) => table.counts.push((*number, column)),
             Source::MetricType | Source::Temporality | Source::Monotonic | Source::Point(_) => {}

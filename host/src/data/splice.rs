@@ -52,8 +52,9 @@ impl Touched {
         let of = |level| {
             let mut touched = Bitmap::empty();
             for &column in &batch.projection.level(level).columns {
-                let edited = batch.columns.get(usize::from(column)).map(|store| store.edited());
-                edited.into_iter().flat_map(Bitmap::iter).for_each(|entry| touched.insert(entry));
+                if let Some(store) = batch.columns.get(usize::from(column)) {
+                    touched.union(store.edited());
+                }
             }
             touched
         };
@@ -203,6 +204,7 @@ impl<'a> Splicer<'a> {
     }
 
     fn record(&mut self, row: usize, at: At, data: Option<At>) -> i64 {
+        let mark = self.patches.open(at);
         let mut delta = self.events(row) + self.links(row);
         delta += self.patches.status(row, at.end);
         while let Some(&(strip_row, place)) = self.batch.strips.get(self.strip) {
@@ -215,7 +217,7 @@ impl<'a> Splicer<'a> {
             }
         }
         delta += self.patches.entry(Level::Record, row, at.end, data);
-        self.patches.resize(at, delta)
+        self.patches.close(mark, at, delta)
     }
 
     fn events(&mut self, row: usize) -> i64 {

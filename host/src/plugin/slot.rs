@@ -131,7 +131,7 @@ impl Slot {
         if std::mem::take(&mut self.answered) {
             self.breaker.succeeded();
         }
-        if self.search.is_none() {
+        if self.search.is_none() && !self.breaker.is_closed() {
             self.breaker.check(Instant::now()).map_err(Fault::Open)?;
         }
         let instance = match self.instance.take() {

@@ -24,6 +24,10 @@ const NOT_INHERITED: [&str; 6] = [
     "CLIPPY_ARGS",
 ];
 
+/// What plugins are compiled with: vectors of 16 bytes, which every WebAssembly engine of today has. The host's own is
+/// no exception, so nothing is asked of the machine; scans of text are several times as fast with them.
+const FLAGS: (&str, &str) = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128");
+
 /// Why plugins cannot be built on this machine.
 #[derive(Debug)]
 pub enum ToolchainError {
@@ -85,11 +89,16 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// cargo that compiles for [`TARGET`], without what is meant for native code.
+/// cargo that compiles for [`TARGET`], with [`FLAGS`] and without what is meant for native code.
 pub fn wasm_cargo(folder: &Path) -> Command {
     let mut command = cargo(folder);
     for name in NOT_INHERITED {
         command.env_remove(name);
+    }
+    // Whoever sets flags for this very target means them.
+    let (variable, flags) = FLAGS;
+    if std::env::var_os(variable).is_none() {
+        command.env(variable, flags);
     }
     command
 }

@@ -34,6 +34,11 @@ impl Keys {
         Ok(Keys { patterns: patterns.collect::<Result<_, _>>()? })
     }
 
+    /// Whether the list has no key.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
     /// Whether a key is on the list.
     pub fn contain(&self, key: &str) -> bool {
         self.patterns.iter().any(|pattern| pattern.matches(key.as_bytes()))

@@ -5,7 +5,9 @@
 mod config;
 mod detect;
 mod keys;
+mod marks;
 mod mask;
+mod memo;
 
 use sluicebox_plugin::prelude::*;
 
@@ -40,6 +42,7 @@ impl BatchTransform for Redact {
     }
 
     fn transform(&mut self, batch: &Batch, edits: &Edits) -> Result<(), Error> {
+        self.masker.begin();
         let live = Rows::live(batch);
         for &(field, edited) in &self.fields {
             let cells = batch.cells(field);

@@ -38,7 +38,7 @@ impl Batch {
     /// Bits of the live rows `8 * byte ..`.
     #[inline]
     pub(crate) fn live_byte(&self, byte: usize) -> u8 {
-        if self.inner.live.is_empty() { 0xff } else { self.inner.live.get(byte).copied().unwrap_or(0) }
+        self.inner.live.as_ref().map_or(0xff, |live| live.get(byte).copied().unwrap_or(0))
     }
 
     /// The cells of a field: one for each entry of its level.
@@ -81,14 +81,25 @@ impl Batch {
     /// For each span event or span link, the row of its span; empty for other levels.
     pub fn owners(&self, level: Level) -> &[u32] {
         match level {
-            Level::Event => &self.inner.links.event_record,
-            Level::Link => &self.inner.links.link_record,
+            Level::Event => self.relation(types::Level::Event),
+            Level::Link => self.relation(types::Level::Link),
             _ => &[],
         }
     }
 
+    /// How records belong to a level; empty if no field of it is read.
+    fn relation(&self, level: types::Level) -> &[u32] {
+        let relation = self.inner.relations.iter().find(|relation| relation.level == level);
+        relation.map_or(&[], |relation| &relation.positions)
+    }
+
     pub(crate) fn row_map(&self, level: Level) -> RowMap<'_> {
-        RowMap::new(&self.inner.links, level)
+        match level {
+            Level::Resource => RowMap::by(self.relation(types::Level::Resource)),
+            Level::Scope => RowMap::by(self.relation(types::Level::Scope)),
+            Level::Metric => RowMap::by(self.relation(types::Level::Metric)),
+            Level::Record | Level::Event | Level::Link => RowMap::default(),
+        }
     }
 
     /// The live rows for which the answer is yes.

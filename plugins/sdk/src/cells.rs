@@ -1,8 +1,8 @@
 //! Columns of cells.
 
+use crate::FromCell;
 use crate::bindings::types;
 use crate::value::{Cell, Value};
-use crate::{FromCell, Level};
 
 /// The cells of one field: one for each entry of the field's level.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,14 +83,9 @@ pub struct RowMap<'a> {
 }
 
 impl<'a> RowMap<'a> {
-    pub(crate) fn new(links: &'a types::Links, level: Level) -> Self {
-        let entry_of = match level {
-            Level::Resource => Some(links.resource_of.as_slice()),
-            Level::Scope => Some(links.scope_of.as_slice()),
-            Level::Metric => Some(links.metric_of.as_slice()),
-            Level::Record | Level::Event | Level::Link => None,
-        };
-        RowMap { entry_of }
+    /// By the position of each record's own entry.
+    pub(crate) const fn by(entry_of: &'a [u32]) -> Self {
+        RowMap { entry_of: Some(entry_of) }
     }
 
     /// The entry of a record; one that no level has if the host gave none.

@@ -91,7 +91,7 @@ impl Column {
         }
         self.entries.push(entry);
         if let Some(key) = key {
-            let key = keep_slice(&mut self.data, key.as_bytes());
+            let key = self.keep_key(key);
             self.keys.push(key);
         }
         self.kinds.push(kind);
@@ -115,6 +115,15 @@ impl Column {
         let found = (end - candidates..end).rev().find(|&at| self.key(at) == key.as_bytes());
         self.unsettled |= found.is_none() && (last > entry || candidates == LOOK_BACK);
         found
+    }
+
+    /// The word of a key. Entry after entry has the same attribute changed: a key like the last one is not copied again.
+    #[inline]
+    fn keep_key(&mut self, key: &str) -> u64 {
+        match self.keys.last() {
+            Some(&last) if slice_at(&self.data, last) == Some(key.as_bytes()) => last,
+            _ => keep_slice(&mut self.data, key.as_bytes()),
+        }
     }
 
     fn key(&self, at: usize) -> &[u8] {

@@ -1,5 +1,7 @@
 //! `/audit`: which rule dropped my span?
 
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
@@ -42,6 +44,8 @@ async fn the_audit_tells_which_rule_dropped_which_span() {
     let sluicebox = Sluicebox::run_in(folder(&pipeline("{ examples: 8 }"), &["misbehaves"]), &["pipeline.yaml"]);
     let client = Client::of(&sluicebox, "otlp");
     assert_eq!(client.send(&["probe", "long enough"]).await, 200);
+    // The newest come first, and what is of one millisecond in the order of its stages: so not in the same one.
+    tokio::time::sleep(Duration::from_millis(5)).await;
     assert_eq!(client.send(&["poison", "long enough"]).await, 200);
 
     let report = audit(&sluicebox, "").await;

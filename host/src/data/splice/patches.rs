@@ -17,6 +17,14 @@ struct Patch {
     len: u32,
 }
 
+impl Patch {
+    /// What patches are sorted by. Sorts are stable, which keeps insertions at one place in their order; an insertion
+    /// at the end of one element comes before a cut of the next one.
+    fn place(&self) -> (u32, u32) {
+        (self.start, self.end)
+    }
+}
+
 /// All patches of one request.
 pub(super) struct Patches<'a> {
     batch: &'a Batch,
@@ -40,6 +48,29 @@ impl<'a> Patches<'a> {
         let len = (self.scratch.len() - from) as u32;
         self.list.push(Patch { start: at.start, end: at.end, from: from as u32, len });
         i64::from(len) - i64::from(at.len())
+    }
+
+    /// Leaves a place for the length of a message whose patches follow: see [`Patches::close`].
+    pub(super) fn open(&mut self, at: At) -> usize {
+        self.list.push(Patch { start: at.start, end: at.start, from: 0, len: 0 });
+        self.list.len() - 1
+    }
+
+    /// Ends the patches of the message at `at`, opened as `mark`, whose content grows by `delta`: puts the few of them
+    /// in order, and the length before them. So the list is sorted but for what lies outside of records, and needs no
+    /// more than a look at the end.
+    pub(super) fn close(&mut self, mark: usize, at: At, delta: i64) -> i64 {
+        if let Some(inside) = self.list.get_mut(mark + 1..) {
+            inside.sort_by_key(Patch::place);
+        }
+        let end = self.list.len();
+        let total = self.resize(at, delta);
+        if self.list.len() > end
+            && let (Some(length), Some(place)) = (self.list.pop(), self.list.get_mut(mark))
+        {
+            *place = length;
+        }
+        total
     }
 
     /// Corrects the length of the message at `at`, whose content grows by `delta`.
@@ -125,7 +156,8 @@ impl<'a> Patches<'a> {
     /// One cell's new encoding, which lies in the scratch buffer since `from`: empty if the field is to go.
     fn cell(&mut self, store: &CellColumn, entry: usize, from: usize, end: u32) -> i64 {
         let mut delta = 0;
-        for &(_, at) in store.repeats.iter().filter(|(repeat, _)| *repeat as usize == entry) {
+        let first = store.repeats.partition_point(|(repeat, _)| (*repeat as usize) < entry);
+        for &(_, at) in store.repeats.iter().skip(first).take_while(|(repeat, _)| *repeat as usize == entry) {
             delta += self.cut(at);
         }
         let place = store.places.get(entry).copied().unwrap_or(At::NOWHERE);
@@ -168,16 +200,23 @@ impl<'a> Patches<'a> {
     /// The edits of a span's status.
     pub(super) fn status(&mut self, row: usize, end: u32) -> i64 {
         let batch = self.batch;
+        let table = batch.projection.level(Level::Record);
+        let mut numbers = table.status_numbers;
+        if numbers == 0 {
+            return 0;
+        }
         let place = batch.layout.statuses.get(row).copied().unwrap_or(At::NOWHERE);
         let inner_end = if place.is_somewhere() { place.end } else { end };
         let mark = self.list.len();
         let mut delta = 0;
-        for slot in batch.projection.level(Level::Record).status.iter().enumerate() {
-            let (number, Some(slot)) = slot else { continue };
+        while numbers != 0 {
+            let number = numbers.trailing_zeros();
+            numbers &= numbers - 1;
+            let Some(slot) = table.status.get(number as usize).copied().flatten() else { continue };
             let Some(ColumnStore::Cells(store)) = batch.columns.get(usize::from(slot.column)) else { continue };
             if store.edited.contains(row) {
                 let from = self.scratch.len();
-                put_plain(&mut self.scratch, number as u32, slot.shape, &store.cells.value(row));
+                put_plain(&mut self.scratch, number, slot.shape, &store.cells.value(row));
                 delta += self.cell(store, row, from, inner_end);
             }
         }
@@ -212,9 +251,8 @@ impl<'a> Patches<'a> {
 
     /// Applies all patches; the result is longer than the request by `delta`.
     pub(super) fn write(mut self, delta: i64) -> Bytes {
-        // Nearly sorted: a stable sort finds the runs, and keeps insertions at one place in their order. An insertion at
-        // the end of one element comes before a cut of the next one.
-        self.list.sort_by_key(|patch| (patch.start, patch.end));
+        // Nearly sorted: a stable sort finds the runs.
+        self.list.sort_by_key(Patch::place);
         let bytes = &self.batch.bytes;
         let mut out = Vec::with_capacity(bytes.len().saturating_add_signed(delta as isize));
         let mut at = 0;

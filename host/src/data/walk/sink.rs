@@ -3,12 +3,16 @@
 use std::ops::Range;
 
 use crate::data::batch::{At, AttributeColumn, CellColumn, ColumnStore, Layout, Relations};
-use crate::data::column::{Kind, Value};
+use crate::data::column::{Attributes, Cells, Kind, Value};
 use crate::data::field::{Level, PointField, Shape, Source};
 use crate::data::projection::{PointKind, Projected, Projection, Slot};
 use crate::data::wire::{Field, Payload};
 
 use super::place;
+
+/// Bytes of a record by which room is made for a request's records: a small one. So vectors of a request are allocated
+/// once, not doubled from nothing, and hold at most a few bytes for nothing beside each record.
+const RECORD_BYTES: usize = 256;
 
 /// Collects one batch.
 pub(super) struct Sink<'a> {
@@ -21,8 +25,10 @@ pub(super) struct Sink<'a> {
 
 impl<'a> Sink<'a> {
     pub(super) fn new(projection: &'a Projection, bytes: &'a [u8]) -> Self {
-        let columns = projection.columns().iter().map(empty_column).collect();
-        Sink { projection, layout: Layout::default(), relations: Relations::default(), columns, bytes }
+        let rows = bytes.len() / RECORD_BYTES;
+        let columns = projection.columns().iter().map(|projected| empty_column(projected, rows)).collect();
+        let layout = Layout { records: Vec::with_capacity(rows), ..Layout::default() };
+        Sink { projection, layout, relations: Relations::default(), columns, bytes }
     }
 
     /// Begins an entry of a level: every column of the level gets its default.
@@ -192,11 +198,17 @@ fn relate(relation: &mut Vec<u32>, entries: usize, rows: Range<u32>) {
     relation.extend(rows.map(|_| index));
 }
 
-fn empty_column(projected: &Projected) -> ColumnStore {
+/// A column with room for so many records, if it is of records.
+fn empty_column(projected: &Projected, rows: usize) -> ColumnStore {
     let tracked = projected.tracked;
+    let rows = if projected.field.level == Level::Record { rows } else { 0 };
     match &projected.field.source {
-        Source::Attributes => ColumnStore::Attributes(AttributeColumn { tracked, ..AttributeColumn::default() }),
-        source => ColumnStore::Cells(CellColumn::new(default_of(source), tracked)),
+        Source::Attributes => {
+            let mut store = AttributeColumn { tracked, ..AttributeColumn::default() };
+            store.attributes.starts.reserve(rows);
+            ColumnStore::Attributes(store)
+        }
+        source => ColumnStore::Cells(CellColumn::new(default_of(source), tracked, rows)),
     }
 }
 
@@ -228,12 +240,13 @@ fn value_of<'a>(shape: Shape, field: &Field, bytes: &'a [u8]) -> Value<'a> {
 }
 
 impl CellColumn {
-    fn new(default: Kind, tracked: bool) -> Self {
+    fn new(default: Kind, tracked: bool, rows: usize) -> Self {
+        let cells = Cells { kinds: Vec::with_capacity(rows), words: Vec::with_capacity(rows), data: Vec::new() };
         CellColumn {
-            cells: Default::default(),
+            cells,
             tracked,
             default,
-            places: Vec::new(),
+            places: Vec::with_capacity(if tracked { rows } else { 0 }),
             repeats: Vec::new(),
             edited: Default::default(),
         }
@@ -286,12 +299,33 @@ impl AttributeColumn {
         self.attributes.starts.push(self.attributes.keys.len() as u32);
     }
 
+    /// Adds an attribute to the open entry. Records of one program have the same keys in the same order, and many of
+    /// the same values: what is as in the entry before is not copied again, and its word says to plugins that it is
+    /// the same.
     fn push(&mut self, key: &[u8], value: Value<'_>, at: At) {
-        let key = self.attributes.values.keep(key);
-        self.attributes.keys.push(key);
-        self.attributes.values.push(value);
+        let before = self.attribute_before();
+        let Attributes { keys, values, .. } = &mut self.attributes;
+        let known = before.and_then(|before| keys.get(before).copied());
+        keys.push(values.keep_unless(known, key));
+        match (value, before) {
+            (Value::Text(text), Some(before)) if values.kinds.get(before) == Some(&(Kind::Text as u8)) => {
+                let known = values.words.get(before).copied();
+                let word = values.keep_unless(known, text);
+                values.kinds.push(Kind::Text as u8);
+                values.words.push(word);
+            }
+            _ => values.push(value),
+        }
         if self.tracked {
             self.places.push(at);
         }
+    }
+
+    /// The attribute of the entry before at the position that comes next in the open entry.
+    #[inline]
+    fn attribute_before(&self) -> Option<usize> {
+        let [.., before, open] = self.attributes.starts.as_slice() else { return None };
+        let index = *before as usize + (self.attributes.keys.len() - *open as usize);
+        (index < *open as usize).then_some(index)
     }
 }

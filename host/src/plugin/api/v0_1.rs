@@ -44,6 +44,8 @@ mod bindings {
 
 /// Columns of a batch that are passed without an allocation.
 const COLUMNS_INLINE: usize = 8;
+/// Levels that records are related to.
+const RELATIONS: usize = 5;
 
 /// What a guest answers a call with: its answer, or its own error.
 pub type Answer<T> = Result<Result<T, String>>;
@@ -152,14 +154,14 @@ impl Guest {
 
 /// Calls a filter.
 pub async fn filter(guest: &exports::filter::Guest, store: &mut Store<Host>, view: &View<'_>) -> Answer<Vec<u8>> {
-    let columns = columns(view);
-    guest.call_filter(store, batch(view, &columns)).await
+    let (relations, columns) = (relations(view), columns(view));
+    guest.call_filter(store, batch(view, &relations, &columns)).await
 }
 
 /// Calls a sampler.
 pub async fn sample(guest: &exports::sampler::Guest, store: &mut Store<Host>, view: &View<'_>) -> Answer<Decisions> {
-    let columns = columns(view);
-    let decisions = guest.call_sample(store, batch(view, &columns)).await?;
+    let (relations, columns) = (relations(view), columns(view));
+    let decisions = guest.call_sample(store, batch(view, &relations, &columns)).await?;
     Ok(decisions.map(|imports::types::Decisions { probabilities, reasons }| Decisions { probabilities, reasons }))
 }
 
@@ -169,19 +171,32 @@ pub async fn transform(
     store: &mut Store<Host>,
     view: &View<'_>,
 ) -> Answer<Vec<Edit>> {
-    let columns = columns(view);
-    let edits = guest.call_transform(store, batch(view, &columns)).await?;
+    let (relations, columns) = (relations(view), columns(view));
+    let edits = guest.call_transform(store, batch(view, &relations, &columns)).await?;
     Ok(edits.map(|edits| edits.into_iter().map(edit).collect()))
 }
 
-fn batch<'a>(view: &View<'a>, columns: &'a [imports::types::Column<'a>]) -> imports::types::Batch<'a> {
+fn batch<'a>(
+    view: &View<'a>,
+    relations: &'a [imports::types::Relation<'a>],
+    columns: &'a [imports::types::Column<'a>],
+) -> imports::types::Batch<'a> {
+    let live = (!view.live.is_empty()).then_some(view.live);
+    imports::types::Batch { rows: view.rows, live, relations, columns }
+}
+
+/// Only those that the plugin is given: a list costs a call into the guest even if it is empty.
+fn relations<'a>(view: &View<'a>) -> SmallVec<[imports::types::Relation<'a>; RELATIONS]> {
+    use imports::types::{Level, Relation};
     let Links { resource_of, scope_of, metric_of, event_record, link_record } = view.links;
-    imports::types::Batch {
-        rows: view.rows,
-        live: view.live,
-        links: imports::types::Links { resource_of, scope_of, metric_of, event_record, link_record },
-        columns,
-    }
+    let all = [
+        Relation { level: Level::Resource, positions: resource_of },
+        Relation { level: Level::Scope, positions: scope_of },
+        Relation { level: Level::Metric, positions: metric_of },
+        Relation { level: Level::Event, positions: event_record },
+        Relation { level: Level::Link, positions: link_record },
+    ];
+    all.into_iter().filter(|relation| !relation.positions.is_empty()).collect()
 }
 
 fn columns<'a>(view: &View<'a>) -> SmallVec<[imports::types::Column<'a>; COLUMNS_INLINE]> {

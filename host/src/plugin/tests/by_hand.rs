@@ -17,7 +17,7 @@ const CONFIGURES: &str =
 
 /// A core module of a filter that asks for WASI: packages to know, the world to be of, and its text.
 pub fn module(packages: &[&str], world: &str, text: &str) -> Vec<u8> {
-    let batch = " i32".repeat(15);
+    let batch = " i32".repeat(8);
     let mut module = wat::parse_str(format!(
         r#"(module
             {text}

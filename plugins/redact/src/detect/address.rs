@@ -3,13 +3,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::{Bytes, next, run, word_ends, word_starts};
+use super::{next, run, word_ends, word_starts};
 
 /// Finds IPv4 addresses: four numbers up to 255, with dots between them. A version of four numbers is one too.
-pub fn ipv4(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
-    if bytes.digits < 4 || bytes.dots < 3 {
-        return;
-    }
+pub fn ipv4(text: &str, found: &mut Vec<Range<usize>>) {
     let is_part = |byte: u8| byte.is_ascii_digit() || byte == b'.';
     candidates(text, is_part, |at, candidate| {
         if candidate.parse::<Ipv4Addr>().is_ok() {
@@ -20,10 +17,7 @@ pub fn ipv4(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
 
 /// Finds IPv6 addresses, all ways in which they are written (RFC 4291, section 2.2). One without a single digit is not
 /// looked for: `dead::beef` is a path of some programming languages.
-pub fn ipv6(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
-    if bytes.colons < 2 || bytes.digits == 0 {
-        return;
-    }
+pub fn ipv6(text: &str, found: &mut Vec<Range<usize>>) {
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.';
     candidates(text, is_part, |at, candidate| {
         let digits = candidate.bytes().any(|byte| byte.is_ascii_digit());

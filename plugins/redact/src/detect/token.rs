@@ -2,23 +2,16 @@
 
 use std::ops::Range;
 
-use super::{Bytes, run, word_starts};
+use super::{run, word_starts};
 
 /// Shorter is not worth stealing, and a word of prose: "the bearer of".
 const LENGTH_MIN: usize = 8;
 
 /// Finds what follows the word `Bearer` (RFC 6750, section 2.1), and JSON Web Tokens wherever they are (RFC 7519).
-pub fn tokens(text: &str, bytes: Bytes, found: &mut Vec<Range<usize>>) {
-    if text.len() < LENGTH_MIN {
-        return;
-    }
+pub fn tokens(text: &str, found: &mut Vec<Range<usize>>) {
     let text = text.as_bytes();
-    if bytes.spaces > 0 {
-        bearer(text, found);
-    }
-    if bytes.dots >= 2 {
-        jwt(text, found);
-    }
+    bearer(text, found);
+    jwt(text, found);
 }
 
 fn bearer(text: &[u8], found: &mut Vec<Range<usize>>) {

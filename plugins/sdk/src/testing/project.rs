@@ -8,37 +8,49 @@ use crate::testing::paths::key_of;
 use crate::value::keep_slice;
 use crate::{Level, OwnedValue, ToCell};
 
+/// The levels that records are related to, and what the interface calls them.
+const LEVELS: [(Level, types::Level); 5] = [
+    (Level::Resource, types::Level::Resource),
+    (Level::Scope, types::Level::Scope),
+    (Level::Metric, types::Level::Metric),
+    (Level::Event, types::Level::Event),
+    (Level::Link, types::Level::Link),
+];
+
 pub(super) fn project(telemetry: &Telemetry, plan: &Plan) -> types::Batch {
     let records = &telemetry.records;
     let reads = |level| plan.reads.iter().any(|path| Level::of(path) == level);
-    let of = |level, owner: fn(&Record) -> usize| {
-        if reads(level) { records.iter().map(|record| owner(record) as u32).collect() } else { Vec::new() }
+    let of = |owner: fn(&Record) -> usize| records.iter().map(|record| owner(record) as u32).collect();
+    let owners = |count: fn(&Record) -> usize| {
+        (0..).zip(records).flat_map(|(row, record)| std::iter::repeat_n(row, count(record))).collect()
     };
-    let owners = |level, count: fn(&Record) -> usize| {
-        let owned = (0..).zip(records).flat_map(|(row, record)| std::iter::repeat_n(row, count(record)));
-        if reads(level) { owned.collect() } else { Vec::new() }
-    };
+    let mut relations = Vec::new();
+    for (level, related) in LEVELS.into_iter().filter(|(level, _)| reads(*level)) {
+        let positions = match level {
+            Level::Resource => of(|record| record.resource),
+            Level::Scope => of(|record| record.scope),
+            Level::Metric => of(|record| record.metric),
+            Level::Event => owners(|record| record.events.len()),
+            Level::Link => owners(|record| record.links.len()),
+            Level::Record => continue,
+        };
+        relations.push(types::Relation { level: related, positions });
+    }
     types::Batch {
         rows: records.len() as u32,
         live: live(records),
-        links: types::Links {
-            resource_of: of(Level::Resource, |record| record.resource),
-            scope_of: of(Level::Scope, |record| record.scope),
-            metric_of: of(Level::Metric, |record| record.metric),
-            event_record: owners(Level::Event, |record| record.events.len()),
-            link_record: owners(Level::Link, |record| record.links.len()),
-        },
+        relations,
         columns: plan.reads.iter().map(|path| column(telemetry, path)).collect(),
     }
 }
 
-/// The bitmap of live rows; empty if all are, as the host gives it.
-fn live(records: &[Record]) -> Vec<u8> {
+/// The bitmap of live rows; none if all are, as the host gives it.
+fn live(records: &[Record]) -> Option<Vec<u8>> {
     if records.iter().all(|record| !record.dropped) {
-        return Vec::new();
+        return None;
     }
     let bits = |byte: &[Record]| (0..).zip(byte).map(|(bit, record)| u8::from(!record.dropped) << bit).sum();
-    records.chunks(8).map(bits).collect()
+    Some(records.chunks(8).map(bits).collect())
 }
 
 fn column(telemetry: &Telemetry, path: &str) -> Column {

@@ -91,8 +91,8 @@ fn act(behaviour: &str, batch: &Batch) -> Result<(), String> {
             let beyond = black_box(usize::MAX - 7) as *const u64;
             black_box(unsafe { beyond.read() });
         }
-        // By the length of a bitmap that is empty when all rows are alive.
-        "divide" => return Err(divide(batch.rows, batch.live.len() as u32).to_string()),
+        // By the length of a bitmap that is not there when all rows are alive.
+        "divide" => return Err(divide(batch.rows, batch.live.as_ref().map_or(0, Vec::len) as u32).to_string()),
         "loop" => spin(),
         "hog" => HOARD.with_borrow_mut(|hoard| {
             loop {
@@ -181,8 +181,7 @@ fn texts(batch: &Batch) -> impl Iterator<Item = &str> {
 
 /// How many rows are alive.
 fn alive(batch: &Batch) -> u32 {
-    let bits = batch.live.iter().map(|byte| byte.count_ones()).sum();
-    if batch.live.is_empty() { batch.rows } else { bits }
+    batch.live.as_ref().map_or(batch.rows, |live| live.iter().map(|byte| byte.count_ones()).sum())
 }
 
 /// Keeps rows whose text is at least five bytes long.
