@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each program uses what it measures")]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
@@ -97,9 +98,28 @@ pub fn chain(runtime: &Runtime, engine: &Engine, plugs: &[Plug]) -> Chain {
 
 /// A chain of standard plugins, for so many shards.
 pub fn chain_on(runtime: &Runtime, engine: &Engine, plugs: &[Plug], shards: usize) -> Chain {
+    runtime.block_on(chain_of(&load(engine, plugs), plugs, shards))
+}
+
+/// So many chains of the same plugins, for one shard.
+pub fn chains(runtime: &Runtime, engine: &Engine, plugs: &[Plug], count: usize) -> Vec<Chain> {
+    let plugins = load(engine, plugs);
+    (0..count).map(|_| runtime.block_on(chain_of(&plugins, plugs, 1))).collect()
+}
+
+/// Each plugin once, as a generation does it.
+fn load(engine: &Engine, plugs: &[Plug]) -> BTreeMap<&'static str, Plugin> {
+    let mut plugins = BTreeMap::new();
+    for (name, _) in plugs {
+        let bytes = standard::bytes(name).expect("a standard plugin");
+        plugins.entry(*name).or_insert_with(|| Plugin::load(engine, bytes).expect("it loads"));
+    }
+    plugins
+}
+
+async fn chain_of(plugins: &BTreeMap<&'static str, Plugin>, plugs: &[Plug], shards: usize) -> Chain {
     let metrics = Metrics::default();
     let stages = plugs.iter().enumerate().map(|(index, (name, config))| {
-        let plugin = Plugin::load(engine, standard::bytes(name).expect("a standard plugin")).expect("it loads");
         let id = format!("{name}-{index}");
         let context = StageContext {
             pipeline: "bench".to_owned(),
@@ -114,14 +134,9 @@ pub fn chain_on(runtime: &Runtime, engine: &Engine, plugs: &[Plug], shards: usiz
             metrics: metrics.clone(),
         };
         let audit = Audit::default().ring("bench", &id);
-        StepSpec {
-            id,
-            stage: Stage::new(&plugin, context).expect("it fits"),
-            on_error: OnError::Pass,
-            quarantine: None,
-            audit,
-        }
+        let stage = Stage::new(&plugins[name], context).expect("it fits");
+        StepSpec { id, stage, on_error: OnError::Pass, quarantine: None, audit }
     });
-    let chain = runtime.block_on(build("bench", Signal::Traces, stages.collect(), shards, &metrics));
+    let chain = build("bench", Signal::Traces, stages.collect(), shards, &metrics).await;
     chain.map_err(|(_, fault)| fault).expect("it builds")
 }

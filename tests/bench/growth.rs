@@ -22,7 +22,7 @@ use sluicebox::data::walk::Limits;
 use sluicebox::plugin::Engine;
 use tokio::runtime::{Builder, Runtime};
 
-use cases::{FILTER, Plug, REDACT, SAMPLER, TRANSFORM, chain_on, engine, lap};
+use cases::{FILTER, Plug, REDACT, SAMPLER, TRANSFORM, chain_on, chains, engine, lap};
 
 /// Rounds of each point, and how long each runs at least.
 const ROUNDS: usize = 7;
@@ -162,16 +162,23 @@ impl Bench {
     /// Pipelines of a receiver. A record goes through every one: what is told is its cost in one.
     fn pipelines(&self) {
         let bytes = Recipe::traces(1000).encode(0);
-        for x in [1, 2, 5, 10, 20, 50, 100] {
-            let chains: Vec<Chain> = (0..x).map(|_| self.chain(&[FILTER], 1)).collect();
-            self.run(Point { axis: "pipelines", curve: "filter", x }, &chains, 0, &bytes, 1000 * x);
+        for (curve, plugs, most) in [("no stage", &[][..], 100), ("filter", &[FILTER][..], self.instances())] {
+            for x in [1, 2, 5, 10, 20, 50, 100].into_iter().filter(|&x| x <= most) {
+                let chains = chains(&self.runtime, &self.engine, plugs, x);
+                self.run(Point { axis: "pipelines", curve, x }, &chains, 0, &bytes, 1000 * x);
+            }
         }
+    }
+
+    /// How many instances there may be: valgrind has no room for the address spaces of more, of some GiB each.
+    fn instances(&self) -> usize {
+        if matches!(self.measure, Measure::Laps) { 20 } else { 100 }
     }
 
     /// Shards, of which one works.
     fn shards(&self) {
         let bytes = Recipe::traces(1000).encode(0);
-        for x in [1, 2, 4, 8, 16, 32, 64] {
+        for x in [1, 2, 4, 8, 16, 32, 64].into_iter().filter(|&x| x <= self.instances()) {
             let chains = [self.chain(&[FILTER], x)];
             self.run(Point { axis: "shards", curve: "filter", x }, &chains, x - 1, &bytes, 1000);
         }

@@ -47,6 +47,7 @@ impl Sampling {
         let mut counts = vec![[0u64; 2]; self.counters.len()];
         // A sampler has few rates, and a rounding each is dear: the last one is remembered.
         let mut known = (1.0, Some(Rate::new(Threshold::ALL)));
+        let mut header = String::new();
         for (row, (&probability, &reason)) in decisions.probabilities.iter().zip(&decisions.reasons).enumerate() {
             if !batch.is_live(row) {
                 continue;
@@ -54,7 +55,7 @@ impl Sampling {
             if probability != known.0 {
                 known = (probability, Threshold::from_probability(probability).map(Rate::new));
             }
-            let kept = self.decide_row(batch, row, known.1.as_ref());
+            let kept = self.decide_row(batch, row, known.1.as_ref(), &mut header);
             if let Some(count) = counts.get_mut(usize::from(reason)).and_then(|pair| pair.get_mut(usize::from(!kept))) {
                 *count += 1;
             }
@@ -66,7 +67,8 @@ impl Sampling {
         }
     }
 
-    fn decide_row(&self, batch: &mut Batch, row: usize, rate: Option<&Rate>) -> bool {
+    /// Whether a record is kept; `written` is room for its header, used again for each.
+    fn decide_row(&self, batch: &mut Batch, row: usize, rate: Option<&Rate>, written: &mut String) -> bool {
         let Some(Rate { threshold, alone }) = rate else {
             batch.drop_row(row);
             return false;
@@ -88,11 +90,15 @@ impl Sampling {
         if state.threshold.is_some_and(|earlier| earlier >= *threshold) {
             return true;
         }
-        if !threshold.keeps(state.randomness.unwrap_or_else(|| self.randomness(batch, row))) {
+        let kept = threshold.keeps(state.randomness.unwrap_or_else(|| self.randomness(batch, row)));
+        written.clear();
+        written.push_str(alone);
+        state.append_rest(written);
+        drop(state);
+        if !kept {
             return drop_row(batch, row);
         }
-        let header = state.with_threshold(*threshold);
-        batch.set(column, row as u32, Value::Text(header.as_bytes()));
+        batch.set(column, row as u32, Value::Text(written.as_bytes()));
         true
     }
 

@@ -4,6 +4,8 @@
 //! 56 bits of the trace id or of `rv`, is not below the threshold, so that every sampler that sees the same trace
 //! with the same probability decides alike, and a kept span says by its `th` how many it stands for.
 
+use smallvec::SmallVec;
+
 /// One past the greatest randomness and threshold.
 const RANGE: u64 = 1 << 56;
 /// Hexadecimal digits of a threshold in full.
@@ -78,9 +80,9 @@ pub struct TraceState<'a> {
     /// `rv`: randomness that is not the trace id's.
     pub randomness: Option<u64>,
     /// Sub-keys of `ot` other than `th`, as they came.
-    others: Vec<&'a str>,
+    others: SmallVec<[&'a str; 4]>,
     /// Members other than `ot`, as they came.
-    members: Vec<&'a str>,
+    members: SmallVec<[&'a str; 4]>,
 }
 
 impl<'a> TraceState<'a> {
@@ -109,6 +111,12 @@ impl<'a> TraceState<'a> {
     /// The header with that threshold. The changed member stands first, and the last one goes if there are too many.
     pub fn with_threshold(&self, threshold: Threshold) -> String {
         let mut header = format!("ot=th:{}", threshold.digits());
+        self.append_rest(&mut header);
+        header
+    }
+
+    /// Everything but the threshold, behind the member that has it.
+    pub(super) fn append_rest(&self, header: &mut String) {
         for other in &self.others {
             header.push(';');
             header.push_str(other);
@@ -117,7 +125,6 @@ impl<'a> TraceState<'a> {
             header.push(',');
             header.push_str(member);
         }
-        header
     }
 }
 
