@@ -122,8 +122,11 @@ fn with_attributes(records: usize, attributes: usize) -> Bytes {
     request.encode_to_vec().into()
 }
 
+/// A curve, and what draws it.
+type Curve = (&'static str, fn(&Bench));
+
 /// The curves; each is drawn by itself, so that several can be counted at once.
-const CURVES: [(&str, fn(&Bench)); 10] = [
+const CURVES: [Curve; 10] = [
     ("requests", |bench| bench.sizes("no stage", &[])),
     ("requests-filter", |bench| bench.sizes("filter", &[FILTER])),
     ("requests-transform", |bench| bench.sizes("transform", &[TRANSFORM])),

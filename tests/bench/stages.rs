@@ -128,9 +128,10 @@ fn json(criterion: &mut Criterion) {
 }
 
 fn compression(criterion: &mut Criterion) {
-    let inflated: [(&str, Coding, fn(&[u8]) -> Bytes); 2] =
-        [("inflate/gzip", Coding::Gzip, gzipped), ("inflate/zstd", Coding::Zstd, zstd_of)];
-    for (name, coding, compressed) in inflated {
+    type Compressed = fn(&[u8]) -> Bytes;
+    for (name, coding, compressed) in
+        [("inflate/gzip", Coding::Gzip, gzipped as Compressed), ("inflate/zstd", Coding::Zstd, zstd_of)]
+    {
         on_each_size(criterion, name, |bencher, bytes| {
             let body = compressed(bytes);
             bencher.iter(|| coding.inflate(black_box(body.clone()), 64 << 20));
