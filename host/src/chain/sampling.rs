@@ -4,11 +4,15 @@ use std::hash::BuildHasher;
 
 use foldhash::quality::FixedState;
 use prometheus_client::metrics::counter::Counter;
+use smallvec::SmallVec;
 
 use super::threshold::{Threshold, TraceState, randomness_of};
 use crate::data::batch::Batch;
 use crate::data::column::{Decisions, Value};
 use crate::telemetry::metrics::{DecisionLabels, Metrics, StageLabels};
+
+/// Probabilities that are remembered of a batch. One that has more is decided all the same, and makes some anew.
+const RATES_MAX: usize = 4;
 
 /// Positions of the columns that the host needs to draw, and the counters of each reason.
 pub struct Sampling {
@@ -45,17 +49,13 @@ impl Sampling {
     /// Drops what is not kept, and writes into kept spans by which threshold they were.
     pub(super) fn decide(&self, batch: &mut Batch, decisions: &Decisions) {
         let mut counts = vec![[0u64; 2]; self.counters.len()];
-        // A sampler has few rates, and a rounding each is dear: the last one is remembered.
-        let mut known = (1.0, Some(Rate::new(Threshold::ALL)));
+        let mut rates = Rates::default();
         let mut header = String::new();
         for (row, (&probability, &reason)) in decisions.probabilities.iter().zip(&decisions.reasons).enumerate() {
             if !batch.is_live(row) {
                 continue;
             }
-            if probability != known.0 {
-                known = (probability, Threshold::from_probability(probability).map(Rate::new));
-            }
-            let kept = self.decide_row(batch, row, known.1.as_ref(), &mut header);
+            let kept = self.decide_row(batch, row, rates.of(probability), &mut header);
             if let Some(count) = counts.get_mut(usize::from(reason)).and_then(|pair| pair.get_mut(usize::from(!kept))) {
                 *count += 1;
             }
@@ -113,6 +113,24 @@ impl Sampling {
         let at = batch.layout.records.get(row).copied().unwrap_or_default();
         let bytes = batch.bytes.get(at.start as usize..at.end as usize).unwrap_or_default();
         FixedState::with_seed(0).hash_one(bytes) >> 8
+    }
+}
+
+/// The probabilities that a batch was decided by lately: a sampler has few, and takes turns with them.
+#[derive(Default)]
+struct Rates(SmallVec<[(f64, Option<Rate>); RATES_MAX]>);
+
+impl Rates {
+    /// None: nothing is kept.
+    fn of(&mut self, probability: f64) -> Option<&Rate> {
+        let at = self.0.iter().position(|(known, _)| *known == probability).unwrap_or_else(|| {
+            if self.0.len() == RATES_MAX {
+                self.0.clear();
+            }
+            self.0.push((probability, Threshold::from_probability(probability).map(Rate::new)));
+            self.0.len() - 1
+        });
+        self.0.get(at).and_then(|(_, rate)| rate.as_ref())
     }
 }
 
