@@ -10,10 +10,13 @@ use zstd::zstd_safe::{self, CCtx, CParameter, InBuffer, OutBuffer, ResetDirectiv
 
 use crate::config::spec::{Codec, Compression};
 
-/// Bytes that are compressed before other tasks get a turn: about a millisecond's work.
-const STEP_BYTES: usize = 128 << 10;
+/// Bytes that are compressed before other tasks get a turn: about a millisecond's work. In much smaller steps, a busy
+/// shard takes in several requests for each of them, and falls behind with what it has taken.
+const STEP_BYTES: usize = 1 << 20;
 /// The same for levels that are several times slower.
-const SLOW_STEP_BYTES: usize = 32 << 10;
+const SLOW_STEP_BYTES: usize = 192 << 10;
+/// Up to this size a body has room for the worst that may come out.
+const WORST_BYTES: usize = 128 << 10;
 /// The least room for what comes out that a compressor is called with.
 const ROOM_MIN: usize = 8 << 10;
 /// Base-2 logarithm of gzip's window.
@@ -176,7 +179,7 @@ fn failed(code: usize) -> io::Error {
 /// without a copy; of large ones, telemetry leaves a fifth or less.
 fn capacity(total: usize) -> usize {
     match total {
-        0..=STEP_BYTES => zstd_safe::compress_bound(total),
+        0..=WORST_BYTES => zstd_safe::compress_bound(total),
         _ => total / 4,
     }
 }
