@@ -9,7 +9,8 @@ all sides in turns. Generator, side and sink share the machine, so that rates ar
 million records** (user and system of the side's process) are what compares. Figures are medians, with the least and the
 most in brackets; × is the ratio of medians to the floor, a proxy that only moves the bytes. Latency is that of answers at
 half of the side's own saturation, in an open loop, coordinated omission corrected; where Sluicebox was also measured at
-half of what the slowest peer takes, that follows in a line of its own.
+half of what the slowest peer takes, that follows in a line of its own. Requests that were refused are not counted as
+taken: the generator sends the next one at once, without the wait that it was asked for.
 
 ![CPU seconds per million records](comparison.svg)
 """
@@ -67,9 +68,11 @@ def report(result: dict) -> str:
         for row in (row for row in rows if row["case"] == case[0]):
             size = row["records"]
             rate = {key: value / 1000 for key, value in row["records_per_s"].items()}
+            refused = row["refused"]["median"]
+            taken = figure(rate, 0) + (f"; {refused:.0f} requests refused" if refused else "")
             memory = f"{row['idle_mb']['median']:.0f} / {row['peak_mb']['max']:.0f}"
             text.append(
-                f"| {size} | {row['side']} | {figure(rate, 0)} | {figure(row['cpu_s_per_million'], 2)} "
+                f"| {size} | {row['side']} | {taken} | {figure(row['cpu_s_per_million'], 2)} "
                 f"| {ratio(row, floors.get(size))} | {ratio(row, ours.get(size))} "
                 f"| {latency(row, 'ms')} | {memory} |"
             )
