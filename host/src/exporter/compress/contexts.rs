@@ -248,7 +248,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_was_broken_off_leaves_nothing_behind() {
         let mut contexts = Contexts::default();
-        let (large, small) = (body(1, 1 << 20), body(2, 1000));
+        let (large, small) = (body(1, 2 * STEP_BYTES), body(2, 1000));
         for codec in codecs().filter(|codec| codec.level > 0) {
             let chunks = [large.clone()];
             assert!(contexts.compress(codec, 0, &chunks).now_or_never().is_none(), "it pauses in between");
