@@ -89,7 +89,7 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// cargo that compiles for [`TARGET`], with [`FLAGS`] and without what is meant for native code.
+/// cargo that compiles for [`TARGET`], with `simd128` and without what is meant for native code.
 pub fn wasm_cargo(folder: &Path) -> Command {
     let mut command = cargo(folder);
     for name in NOT_INHERITED {
